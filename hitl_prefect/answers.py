@@ -1,0 +1,146 @@
+"""Answer types: what the model is asked to fill in, and how its text is read back.
+
+The model states its confidence inside the structured answer; a person never sees it as part of the answer.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, Field, JsonValue, RootModel, TypeAdapter, ValidationError, create_model
+from pydantic_core import from_json
+
+from hitl_prefect.canonical import canonical_bytes
+from hitl_prefect.errors import ConfigError
+from hitl_prefect.models import Confidence, Frozen
+
+__all__ = ["AnswerType", "Reading"]
+
+_CONFIDENCE = "How sure you are that this answer is right: 0 is a guess, 1 is certain."
+_FENCED = re.compile(r"\A\s*```[A-Za-z0-9_-]*\n(.*)\n?```\s*\Z", re.DOTALL)
+
+
+class Reading(Frozen):
+    """What stood in the model's text."""
+
+    answer: JsonValue = None
+    """JSON data, valid for the answer type; `None` when `problems` says why not."""
+    stated_confidence: Confidence | None = None
+    problems: tuple[str, ...] = ()
+
+
+class AnswerType:
+    """An answer type seen from the model's side.
+
+    Args:
+        answer: Any type that pydantic can validate: `str`, a `Literal`, a model.
+
+    Raises:
+        ConfigError: If pydantic cannot validate it.
+
+    >>> AnswerType(str).read('{"answer": "yes", "confidence": 0.7}')
+    Reading(answer='yes', stated_confidence=0.7, problems=())
+    """
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        try:
+            self.adapter: TypeAdapter[Any] = TypeAdapter(answer)
+            self.json_schema: dict[str, Any] = self.adapter.json_schema()
+        except Exception as exc:  # pydantic raises its own and any error of the type's own schema hooks
+            raise ConfigError(f"answer={answer!r} is no type that pydantic can describe as JSON: {exc}") from exc
+
+    @property
+    def is_model(self) -> bool:
+        """Whether the answer is an object with fields of its own, rather than one bare value."""
+        return isinstance(self.answer, type) and issubclass(self.answer, BaseModel) and not self._is_root
+
+    @property
+    def _is_root(self) -> bool:
+        return isinstance(self.answer, type) and issubclass(self.answer, RootModel)
+
+    @property
+    def confidence_field(self) -> str:
+        """The name under which the model states its confidence; never one of the answer's own fields."""
+        fields = self.answer.model_fields if self.is_model else {}
+        return "confidence" if "confidence" not in fields else "stated_confidence_of_answer"
+
+    def draft_model(self, *, ask_confidence: bool) -> type[BaseModel]:
+        """The pydantic model to hand to an SDK's `parse`.
+
+        A model answer gains one field for the confidence; any other answer is wrapped as `answer`.
+        """
+        extra: dict[str, Any] = {}
+        if ask_confidence:
+            extra[self.confidence_field] = (float, Field(ge=0, le=1, description=_CONFIDENCE))
+        if self.is_model:
+            return create_model(self.answer.__name__, __base__=self.answer, **extra) if extra else self.answer
+        return create_model("Draft", answer=(self.answer, ...), **extra)
+
+    def read(self, text: str) -> Reading:
+        """Read the model's text; never raises.
+
+        A code fence around the whole text is allowed, since models without structured output write one.
+        """
+        fenced = _FENCED.match(text)
+        try:
+            data = from_json(fenced.group(1) if fenced else text, allow_inf_nan=False)
+        except ValueError as exc:
+            return Reading(problems=(f"not JSON: {exc}",))
+        if not isinstance(data, dict):
+            return Reading(problems=(f"expected a JSON object, got {type(data).__name__}",))
+        stated = _confidence(data.pop(self.confidence_field, None))
+        return self._read_answer(data if self.is_model else data.get("answer"), stated)
+
+    def _read_answer(self, data: Any, stated: float | None) -> Reading:
+        try:
+            return Reading(answer=self.as_json(self.from_json(data)), stated_confidence=stated)
+        except ValueError as exc:
+            return Reading(problems=problems_of(exc), stated_confidence=stated)
+
+    def from_json(self, data: Any) -> Any:
+        """The Python value of JSON data.
+
+        Raises:
+            ValueError: If the data does not fit the answer type.
+        """
+        return self.adapter.validate_json(canonical_bytes(data))
+
+    def as_json(self, value: Any) -> Any:
+        """A value of the answer type as JSON data.
+
+        Raises:
+            ValueError: If it holds what JSON cannot say, such as NaN.
+        """
+        data = self.adapter.dump_python(value, mode="json", by_alias=True)
+        canonical_bytes(data)
+        return data
+
+
+@lru_cache(maxsize=256)
+def _cached(answer: Any) -> AnswerType:
+    return AnswerType(answer)
+
+
+def answer_type(answer: Any) -> AnswerType:
+    """The `AnswerType` of a type, made once where the type can be hashed."""
+    try:
+        return _cached(answer)
+    except TypeError:
+        return AnswerType(answer)
+
+
+def problems_of(error: ValueError) -> tuple[str, ...]:
+    """A validation error in words: one line per field, the field first."""
+    if not isinstance(error, ValidationError):
+        return (str(error),)
+    return tuple(
+        f"{'.'.join(str(step) for step in one['loc']) or 'answer'}: {one['msg']}"
+        for one in error.errors(include_url=False, include_input=False, include_context=False)
+    )
+
+
+def _confidence(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= 1 else None

@@ -1,0 +1,70 @@
+"""From a provider's reply to a generation: one place judges what came back."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from hitl_prefect.answers import AnswerType, Reading, answer_type
+from hitl_prefect.logprobs import summarise
+from hitl_prefect.models import Case, Generation, Message
+from hitl_prefect.protocols import Provider, Reply, Request
+
+__all__ = ["ask", "request_for"]
+
+
+def request_for(case: Case, *, guidance: str | None = None, earlier: Generation | None = None) -> Request:
+    """What the provider is asked; a further attempt shows the earlier draft and the reviewer's words."""
+    messages = case.messages
+    if guidance is not None and earlier is not None:
+        messages = (
+            *messages,
+            Message(role="assistant", content=earlier.text or "(no answer)"),
+            Message(role="user", content=f"A reviewer asks for another attempt:\n{guidance}"),
+        )
+    return Request(messages=messages, answer=case.answer)
+
+
+async def ask(
+    provider: Provider, case: Case, *, guidance: str | None = None, earlier: Generation | None = None
+) -> Generation:
+    """Ask the provider once and judge its reply.
+
+    A refusal, a cut-off reply or an answer that does not validate is a generation with that status, not an error.
+
+    Raises:
+        ProviderError: If there was no reply.
+    """
+    request = request_for(case, guidance=guidance, earlier=earlier)
+    started = datetime.now(UTC)
+    reply = await provider.generate(request)
+    answer, finished = answer_type(case.answer), datetime.now(UTC)
+    text = reply.text.encode("utf-8", "replace").decode()
+    status, reading = _judge(answer, reply, text)
+    return Generation(
+        answer=reading.answer,
+        text=text,
+        status=status,
+        problems=reading.problems,
+        model=reply.model,
+        provider=provider.name,
+        prompt_sha256=case.prompt_sha256,
+        attempt=earlier.attempt + 1 if earlier else 1,
+        guidance=guidance,
+        stated_confidence=reading.stated_confidence,
+        probability=reply.probability,
+        logprobs=summarise(reply.tokens, skip=frozenset({answer.confidence_field})),
+        usage=reply.usage,
+        latency_s=round((finished - started).total_seconds(), 6),
+        request_id=reply.request_id,
+        created_at=finished,
+    )
+
+
+def _judge(
+    answer: AnswerType, reply: Reply, text: str
+) -> tuple[Literal["ok", "invalid", "refused", "truncated"], Reading]:
+    if reply.finish == "refusal":
+        return "refused", Reading(problems=("the model declined to answer",))
+    if reply.finish == "length":
+        return "truncated", Reading(problems=("the reply was cut off by a token limit",))
+    reading = answer.read(text)
+    return ("invalid" if reading.problems else "ok"), reading

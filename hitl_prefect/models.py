@@ -1,0 +1,215 @@
+"""The words of the design as frozen models, from the case to the score.
+
+What a person adds, and the stored fact that comes of it, stand in `outcomes.py`.
+"""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from hitl_prefect.canonical import sha256_of
+
+__all__ = [
+    "Case",
+    "CaseId",
+    "Confidence",
+    "Frozen",
+    "Generation",
+    "LogprobSummary",
+    "Message",
+    "Part",
+    "Route",
+    "RouteReason",
+    "Score",
+    "Sha256",
+    "TaskName",
+    "Usage",
+]
+
+CaseId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+"""Safe in an object key and a file name: letters, digits, `.`, `_`, `-`; no separator, no leading dot."""
+
+TaskName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+"""What kind of case this is, as a slug: `invoices`, `support-mail`."""
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+Confidence = Annotated[float, Field(ge=0, le=1)]
+"""1 is sure, 0 is not; a missing confidence is `None`, never a number."""
+
+
+class Frozen(BaseModel):
+    """A value: immutable, and closed to fields that nobody declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Message(Frozen):
+    """One turn of the conversation that the model is shown."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Case(Frozen):
+    """One unit of work to decide.
+
+    >>> case = Case(id="c1", task="invoices", prompt="Extract the invoice.")
+    >>> case.messages
+    (Message(role='user', content='Extract the invoice.'),)
+    """
+
+    id: CaseId
+    task: TaskName
+    prompt: str | tuple[Message, ...]
+    """A prompt, or the whole conversation."""
+    answer: Any = Field(default=str, exclude=True, repr=False)
+    """The type of the answer: anything that pydantic can validate. Not stored."""
+    metadata: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    """Facts for people and reports; never sent to the model."""
+
+    @field_validator("id", mode="after")
+    @classmethod
+    def _no_parent_folder(cls, value: str) -> str:
+        if ".." in value:
+            raise ValueError("a case id holds no '..'")
+        return value
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation, also where the prompt is one string."""
+        if isinstance(self.prompt, str):
+            return (Message(role="user", content=self.prompt),)
+        return self.prompt
+
+    @property
+    def prompt_sha256(self) -> str:
+        """Names the prompt without holding it."""
+        return sha256_of([message.model_dump() for message in self.messages])
+
+
+class Usage(Frozen):
+    """What the provider counted."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+class LogprobSummary(Frozen):
+    """Token log probabilities, boiled down; each a probability in [0, 1]."""
+
+    mean: Confidence
+    """exp of the mean log probability: 1 / perplexity."""
+    minimum: Confidence
+    """The least likely token."""
+    decision: Confidence | None = None
+    """The least likely first token among the values of the answer; `None` where it could not be found."""
+    tokens: int = Field(ge=1)
+
+
+class Generation(Frozen):
+    """What the model returned: the draft that a person may see."""
+
+    answer: JsonValue = None
+    """The draft as JSON data, valid for the answer type; `None` unless `status` is `ok`."""
+    text: str
+    """What the model wrote, to the letter (lone surrogates replaced)."""
+    status: Literal["ok", "invalid", "refused", "truncated"]
+    problems: tuple[str, ...] = ()
+    """Why the status is not `ok`, in words for a person."""
+    model: str
+    provider: str
+    prompt_sha256: Sha256
+    attempt: int = Field(default=1, ge=1)
+    guidance: str | None = None
+    """What the reviewer asked for, where this is a further attempt."""
+    stated_confidence: Confidence | None = None
+    """What the model said of itself, inside the structured answer."""
+    probability: Confidence | None = None
+    """The model's own probability of its answer, where it is a classifier."""
+    logprobs: LogprobSummary | None = None
+    usage: Usage = Usage()
+    latency_s: float = Field(default=0, ge=0)
+    request_id: str | None = None
+    created_at: AwareDatetime
+    sha256: str = ""
+    """Names the draft: sha256 over answer, text, model, prompt and attempt. Worked out here, checked on reading."""
+
+    @model_validator(mode="after")
+    def _seal(self) -> Self:
+        sealed = sha256_of([self.answer, self.text, self.model, self.prompt_sha256, self.attempt])
+        if self.sha256 not in ("", sealed):
+            raise ValueError("sha256 does not fit the draft: it was changed after it was made")
+        object.__setattr__(self, "sha256", sealed)
+        return self
+
+
+class Part(Frozen):
+    """One scorer's word."""
+
+    name: str
+    confidence: Confidence | None
+    reason: str = ""
+    """Why there is no confidence, or what was seen."""
+
+
+class Score(Frozen):
+    """How sure we are of a generation."""
+
+    confidence: Confidence | None
+    """`None`: nobody could tell, which is uncertain."""
+    combined: str
+    """How the parts became one number, such as `min(stated, logprob)`."""
+    parts: tuple[Part, ...] = ()
+    fields: dict[str, Confidence] = Field(default_factory=dict)
+    """Confidence per field of a structured answer, where a scorer gives it."""
+
+
+RouteReason = Literal[
+    "above_bar", "below_bar", "audit", "rule", "cold_start", "no_score", "invalid", "refused", "truncated", "drift"
+]
+
+
+class Route(Frozen):
+    """Where the policy sends a case, and why."""
+
+    action: Literal["accept", "review"]
+    reason: RouteReason
+    detail: str = ""
+    """The rule that fired, or what was missing, in words for a person."""
+    propensity: float = Field(ge=0, le=1)
+    """The probability with which this case was sent to a person; 1 where the policy left no choice."""
+    policy_version: str
+    bar: Confidence | None = None
+
+
+def as_slug(name: str) -> str:
+    """The nearest valid task name, for error messages.
+
+    >>> as_slug("Support Mail!")
+    'support-mail'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64] or "task"
+
+
+def utc(moment: datetime) -> str:
+    """ISO 8601 to the second, in UTC, as people read it.
+
+    >>> from datetime import UTC
+    >>> utc(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    '2026-01-02 03:04:05 UTC'
+    """
+    from datetime import UTC
+
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,151 @@
+"""What people said, and the final, stored fact about a case: `hitl.outcome/v1`."""
+
+import re
+from datetime import UTC
+from typing import Generic, Literal, Self
+
+from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, model_validator
+from typing_extensions import TypeVar
+
+from hitl_prefect.canonical import canonical_bytes
+from hitl_prefect.models import Case, CaseId, Frozen, Generation, Message, Route, Score, Sha256, TaskName
+
+__all__ = [
+    "CaseRecord",
+    "Channel",
+    "Decision",
+    "Outcome",
+    "RefusedAnswer",
+    "Review",
+    "Verdict",
+    "Versions",
+    "outcome_key",
+]
+
+Answer = TypeVar("Answer", default=JsonValue)
+
+Decision = Literal["approve", "edit", "reject", "retry", "escalate"]
+Channel = Literal["ui", "cli", "api"]
+
+
+class Verdict(Frozen):
+    """One person's decision about one draft."""
+
+    decision: Decision
+    answer: JsonValue = None
+    """What the person made of the draft; only for `edit`."""
+    guidance: str = ""
+    """What the next attempt should do better; only for `retry`."""
+    reason: str = ""
+    reviewer: str = ""
+    channel: Channel = "ui"
+    attempt: int = Field(ge=1)
+    """The attempt whose draft the person saw."""
+    draft_sha256: Sha256
+    """The draft that the person saw."""
+    form_sha256: Sha256
+    """The form and the description that the person saw."""
+    opened_at: AwareDatetime
+    decided_at: AwareDatetime
+    signature: str | None = None
+
+
+class RefusedAnswer(Frozen):
+    """An answer that did not apply; the person was asked again with these errors."""
+
+    errors: tuple[str, ...]
+    typed: JsonValue
+    form_sha256: Sha256
+    decided_at: AwareDatetime
+
+
+class Review(Frozen):
+    """All that people said about a case, in order."""
+
+    verdicts: tuple[Verdict, ...] = ()
+    refused_answers: tuple[RefusedAnswer, ...] = ()
+    deadline_passed_at: AwareDatetime | None = None
+    """When the deadline decided, because nobody came; `None` where a person did."""
+    escalated: bool = False
+
+
+class CaseRecord(Frozen):
+    """The case as it is stored."""
+
+    id: CaseId
+    task: TaskName
+    prompt_sha256: Sha256
+    messages: tuple[Message, ...] = ()
+    metadata: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, case: Case) -> Self:
+        """The record of a case: everything but the Python type of its answer."""
+        return cls(
+            id=case.id,
+            task=case.task,
+            prompt_sha256=case.prompt_sha256,
+            messages=case.messages,
+            metadata=case.metadata,
+        )
+
+
+class Versions(Frozen):
+    """What made the outcome."""
+
+    hitl_prefect: str
+    prefect: str
+    flow: str | None = None
+
+
+class Outcome(Frozen, Generic[Answer]):
+    """The final, stored fact about a case; the machine's answer stays beside the person's.
+
+    `Outcome[Invoice].model_validate_json(stored)` gives `final_answer` back as an `Invoice`.
+    """
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, title="hitl.outcome/v1")
+
+    schema_: Literal["hitl.outcome/v1"] = Field(default="hitl.outcome/v1", alias="schema")
+    case: CaseRecord
+    generation: Generation
+    """The last attempt."""
+    earlier: tuple[Generation, ...] = ()
+    """The attempts before it, oldest first."""
+    score: Score
+    route: Route
+    review: Review | None = None
+    decision: Literal["accept", "approve", "edit", "reject", "fallback"]
+    """How the final answer came about; `accept` is the model's alone, `fallback` the deadline's."""
+    final_answer: Answer | None = None
+    """What ships; `None` when rejected."""
+    decided_by: Literal["model", "human", "quorum", "audit", "deadline", "policy"]
+    decided_at: AwareDatetime
+    flow_run_id: str | None = None
+    deployment: str | None = None
+    versions: Versions
+
+    @model_validator(mode="after")
+    def _nothing_ships_unless_decided(self) -> Self:
+        if (self.decision == "reject") is not (self.final_answer is None):
+            raise ValueError(f"decision {self.decision!r} does not fit final answer {self.final_answer!r}")
+        return self
+
+    @property
+    def stored(self) -> bytes:
+        """The canonical bytes: same outcome, same bytes."""
+        return canonical_bytes(self)
+
+
+def outcome_key(outcome: "Outcome[Answer]") -> str:
+    """Where an outcome is stored, below the store's prefix.
+
+    The date is that of `decided_at` in UTC, never the clock at upload: the same outcome always has the same key.
+    """
+    day = outcome.decided_at.astimezone(UTC).strftime("%Y-%m-%d")
+    return f"outcomes/v1/task={outcome.case.task}/dt={day}/{outcome.case.id}.json"
+
+
+def is_outcome_key(key: str) -> bool:
+    """Whether a key is one that `outcome_key` could have made."""
+    return bool(re.fullmatch(r"outcomes/v1/task=[a-z0-9-]+/dt=\d{4}-\d{2}-\d{2}/[A-Za-z0-9][A-Za-z0-9._-]*\.json", key))
