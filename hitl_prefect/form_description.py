@@ -1,0 +1,108 @@
+"""What a reviewer reads above the form: why they are asked, how sure the model was, the prompt and the draft."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from hitl_prefect.inert import code_span, cut, fence
+from hitl_prefect.models import Case, Generation, Route, RouteReason, Score, utc
+
+__all__ = ["describe"]
+
+_WHY: dict[RouteReason, str] = {
+    "above_bar": "The confidence is at or above the bar.",
+    "below_bar": "The confidence is below the bar.",
+    "audit": "Drawn at random, so that the model's own errors are seen.",
+    "rule": "A rule of the policy asks for a person.",
+    "cold_start": "There is no bar yet for this kind of case: a person sees every one.",
+    "no_score": "Nobody could tell how sure the model is.",
+    "invalid": "The model's answer does not fit the answer type.",
+    "refused": "The model declined to answer.",
+    "truncated": "The model's answer was cut off.",
+    "drift": "The bar's evidence no longer matches the model or the prompt.",
+}
+
+
+def describe(
+    case: Case,
+    generation: Generation,
+    score: Score,
+    route: Route,
+    *,
+    errors: tuple[str, ...] = (),
+    typed: JsonValue = None,
+    deadline_at: datetime | None = None,
+    escalated: bool = False,
+) -> str:
+    """The form's description, as markdown in which nothing but our own words is live."""
+    parts = [
+        _refusal(errors, typed),
+        "This case was escalated to you." if escalated else "",
+        _why(score, route),
+        _prompt(case),
+        _draft(generation),
+        _facts(case, generation, deadline_at),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _refusal(errors: tuple[str, ...], typed: JsonValue) -> str:
+    if not errors:
+        return ""
+    said = "\n".join(f"- {code_span(error)}" for error in errors)
+    was = f"\n\nWhat was typed:\n\n{fence(cut(_pretty(typed)))}" if typed is not None else ""
+    return f"**The last answer did not apply, so you are asked again:**\n\n{said}{was}"
+
+
+def _why(score: Score, route: Route) -> str:
+    detail = f" {code_span(route.detail)}" if route.detail else ""
+    rows = [("Confidence", _number(score.confidence), score.combined), ("Bar", _number(route.bar), "")]
+    rows += [(part.name, _number(part.confidence), part.reason) for part in score.parts]
+    rows += [(f"field {name}", _number(value), "") for name, value in score.fields.items()]
+    table = "\n".join(
+        f"| {code_span(name)} | {value} | {code_span(note) if note else ''} |" for name, value, note in rows
+    )
+    return f"**Why a person is asked:** {_WHY[route.reason]}{detail}\n\n| | Value | |\n| --- | --- | --- |\n{table}"
+
+
+def _prompt(case: Case) -> str:
+    turns = [f"{code_span(message.role)}\n\n{fence(cut(message.content))}" for message in case.messages]
+    shown = turns if len(turns) > 1 else [fence(cut(case.messages[0].content))] if turns else []
+    return "\n\n".join(["### Prompt", *shown])
+
+
+def _draft(generation: Generation) -> str:
+    parts = ["### Draft"]
+    if generation.problems:
+        parts.append("\n".join(f"- {code_span(problem)}" for problem in generation.problems))
+    parts.append(fence(cut(generation.text if generation.answer is None else _pretty(generation.answer))))
+    return "\n\n".join(parts)
+
+
+def _facts(case: Case, generation: Generation, deadline_at: datetime | None) -> str:
+    facts: dict[str, str] = {
+        "Case": case.id,
+        "Task": case.task,
+        "Attempt": str(generation.attempt),
+        "Model": f"{generation.provider}:{generation.model}",
+        "Draft sha256": generation.sha256,
+        **{f"{key}": str(value) for key, value in case.metadata.items()},
+    }
+    if deadline_at is not None:
+        facts["Answer before"] = utc(deadline_at)
+    return _table(facts)
+
+
+def _table(facts: Mapping[str, str]) -> str:
+    rows = "\n".join(f"| {code_span(name)} | {code_span(value)} |" for name, value in facts.items())
+    return f"| | |\n| --- | --- |\n{rows}"
+
+
+def _number(confidence: float | None) -> str:
+    return "-" if confidence is None else f"{confidence:.3f}"
+
+
+def _pretty(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,263 @@
+"""The form that a person fills in: made from the answer type, the draft and the policy; read back with the type itself.
+
+The decision is required and has no default: an empty submit decides nothing. The draft is named by its sha256, so that
+an answer to one draft never applies to another.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, get_args
+
+from pydantic import JsonValue
+
+from hitl_prefect.answers import AnswerType, Reading, answer_type, problems_of
+from hitl_prefect.canonical import canonical_bytes, sha256_of
+from hitl_prefect.errors import AnswerRefused
+from hitl_prefect.form_description import describe
+from hitl_prefect.form_fields import answer_schema, escape_kinds, prefill, unescape_kinds
+from hitl_prefect.models import Case, Frozen, Generation, Route, Score, Sha256
+from hitl_prefect.outcomes import Channel, Decision
+from hitl_prefect.policy import Policy
+
+__all__ = ["Form", "FormAnswer", "build_form", "check_form", "escape_kinds", "read_form", "unescape_kinds"]
+
+_SHA256_KEY = "x-hitl-draft-sha256"
+_TEXTS = ("guidance", "reason", "reviewer")
+_KEYS = {"decision", "answer", "channel", "draft_sha256", *_TEXTS}
+_CHANGES_SHOWN = 3
+_SHORT = 60
+_DECISION_HELP = {
+    "approve": "approve: the draft ships as it stands.",
+    "edit": "edit: your version below ships.",
+    "reject": "reject: nothing ships.",
+    "retry": "retry: the model tries again with your guidance.",
+    "escalate": "escalate: somebody else decides.",
+}
+
+
+class Form(Frozen):
+    """One question to a person."""
+
+    form_schema: dict[str, Any]
+    """JSON schema, Draft 2020-12, as Prefect stores and validates it."""
+    description: str
+    """Markdown, shown above the fields."""
+    draft_sha256: Sha256
+    """The draft that the person sees."""
+    draft: JsonValue = None
+    """What `approve` approves; `None` where there is no valid draft."""
+
+    @property
+    def sha256(self) -> str:
+        """Names what the person saw: schema and description."""
+        return sha256_of([self.form_schema, self.description])
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """The decisions that the form offers."""
+        return tuple(self.form_schema["properties"]["decision"]["enum"])
+
+    @property
+    def reviewers(self) -> tuple[str, ...]:
+        """Who may answer; empty: anybody."""
+        return tuple(self.form_schema["properties"]["reviewer"].get("enum", ()))
+
+
+class FormAnswer(Frozen):
+    """What a person said, checked against the answer type."""
+
+    decision: Decision
+    answer: JsonValue = None
+    """What ships, as JSON data of the answer type: the draft on `approve`, the person's on `edit`, else `None`."""
+    guidance: str = ""
+    reason: str = ""
+    reviewer: str = ""
+    channel: Channel = "ui"
+
+
+def check_form(answer: Any) -> None:
+    """Check that a person could submit every field of an answer type, in both Prefect UIs.
+
+    Raises:
+        FormError: With the dotted path of the field and what to use instead.
+    """
+    answer_schema(answer)
+
+
+def build_form(
+    case: Case,
+    generation: Generation,
+    score: Score,
+    route: Route,
+    policy: Policy,
+    *,
+    errors: tuple[str, ...] = (),
+    typed: JsonValue = None,
+    deadline_at: datetime | None = None,
+    escalated: bool = False,
+) -> Form:
+    """The form for a draft.
+
+    Args:
+        case: What is to be decided.
+        generation: The draft.
+        score: How sure the model was.
+        route: Why a person is asked.
+        policy: Which decisions are offered, and to whom.
+        errors: What was wrong with the last answer, when asking again.
+        typed: The last answer as it was submitted, all of it; the form is filled with it instead of the draft.
+        deadline_at: When the policy's deadline applies.
+        escalated: Whether an earlier reviewer escalated.
+
+    Raises:
+        FormError: If a person could not submit the answer type.
+    """
+    said = typed if isinstance(typed, dict) else {}
+    return Form(
+        form_schema=_schema(case, generation, policy, said, escalated=escalated),
+        description=describe(
+            case, generation, score, route, errors=errors, typed=typed, deadline_at=deadline_at, escalated=escalated
+        ),
+        draft_sha256=generation.sha256,
+        draft=generation.answer,
+    )
+
+
+def read_form(form: Form, case: Case, data: dict[str, Any]) -> FormAnswer:
+    """Read what the server accepted, with the answer type itself: its validators, dates and formats.
+
+    Raises:
+        AnswerRefused: If it does not apply; `errors` holds one sentence per problem, for the person who is asked again.
+    """
+    said = {key: value for key, value in data.items() if value is not None}
+    reading = _read_answer(form, answer_type(case.answer), said)
+    errors = (*_wrong_entries(form, said), *reading.problems)
+    if errors:
+        raise AnswerRefused(errors)
+    texts = {key: said.get(key, "").strip() for key in _TEXTS}
+    return FormAnswer(decision=said["decision"], answer=reading.answer, channel=said.get("channel", "ui"), **texts)
+
+
+def _schema(
+    case: Case, generation: Generation, policy: Policy, said: dict[str, Any], *, escalated: bool
+) -> dict[str, Any]:
+    strict = {"title": "Answer", **answer_schema(case.answer), "position": 1}
+    answer = said.get("answer", generation.answer)
+    reviewers = policy.escalate_to if escalated else policy.reviewers
+    return {
+        "title": "Review",
+        "type": "object",
+        "properties": {
+            "decision": _decision_field(generation, policy, escalated=escalated),
+            "answer": _loose(strict) if answer is None else {**strict, "default": prefill(strict, answer)},
+            "guidance": _text_field("Guidance", "Only for retry: what the next attempt should do better.", 2, said),
+            "reason": _text_field("Reason", "Why you decide so. Kept with the outcome.", 3, said),
+            "reviewer": _reviewer_field(reviewers, said),
+        },
+        "required": ["decision", "reviewer"] if reviewers else ["decision"],
+        # What our own clients add; the forms in the browser do not show it.
+        "patternProperties": {"^(channel|draft_sha256)$": {"type": "string"}},
+        "additionalProperties": False,
+        "if": {"properties": {"decision": {"const": "edit"}}},
+        "then": {"required": ["answer"], "properties": {"answer": strict}},
+        _SHA256_KEY: generation.sha256,
+    }
+
+
+def _decision_field(generation: Generation, policy: Policy, *, escalated: bool) -> dict[str, Any]:
+    offered = {
+        "approve": generation.answer is not None,
+        "edit": True,
+        "reject": True,
+        "retry": generation.attempt < policy.max_attempts,
+        "escalate": bool(policy.escalate_to) and not escalated,
+    }
+    help_text = " ".join(_DECISION_HELP[name] for name, is_offered in offered.items() if is_offered)
+    choices = [name for name, is_offered in offered.items() if is_offered]
+    return {"title": "Decision", "type": "string", "enum": choices, "description": help_text, "position": 0}
+
+
+def _text_field(title: str, help_text: str, position: int, said: dict[str, Any]) -> dict[str, Any]:
+    field = {"title": title, "type": "string", "description": help_text, "position": position}
+    typed = said.get(title.lower())
+    return {**field, "default": typed} if isinstance(typed, str) else field
+
+
+def _reviewer_field(reviewers: tuple[str, ...], said: dict[str, Any]) -> dict[str, Any]:
+    field = _text_field("Reviewer", "Your name, as it is kept with the outcome.", 4, said)
+    return {**field, "enum": list(reviewers)} if reviewers else field
+
+
+def _loose(schema: Any) -> Any:
+    """The schema without `required`: with no draft in the form, a person may reject without filling it in."""
+    if isinstance(schema, list):
+        return [_loose(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    loose = {key: _loose(value) for key, value in schema.items()}
+    if isinstance(loose.get("required"), list):
+        del loose["required"]
+    return loose
+
+
+def _wrong_entries(form: Form, said: dict[str, Any]) -> list[str]:
+    """What is wrong beside the answer."""
+    errors = [f"{key}: expected text" for key in _TEXTS if not isinstance(said.get(key, ""), str)]
+    errors += [f"{key}: the form has no such field" for key in sorted(said.keys() - _KEYS)]
+    if said.get("decision") not in form.decisions:
+        errors.append(f"decision: choose one of {', '.join(form.decisions)}")
+    if said.get("decision") == "retry" and not str(said.get("guidance", "")).strip():
+        errors.append("guidance: retry needs a word on what the next attempt should do better")
+    if form.reviewers and said.get("reviewer") not in form.reviewers:
+        errors.append(f"reviewer: this form is for {', '.join(form.reviewers)}")
+    if said.get("channel", "ui") not in get_args(Channel):
+        errors.append(f"channel: expected one of {', '.join(get_args(Channel))}")
+    if said.get("draft_sha256", form.draft_sha256) != form.draft_sha256:
+        errors.append("draft_sha256: this decision is about another draft; look at the one shown here")
+    return errors
+
+
+def _read_answer(form: Form, reader: AnswerType, said: dict[str, Any]) -> Reading:
+    match said.get("decision"):
+        case "approve":
+            return _approved(form, reader, said)
+        case "edit" if "answer" not in said:
+            return Reading(problems=("answer: edit needs an answer",))
+        case "edit":
+            return _validated(reader, said["answer"])
+    return Reading()
+
+
+def _approved(form: Form, reader: AnswerType, said: dict[str, Any]) -> Reading:
+    typed = _validated(reader, said.get("answer", form.draft))
+    changes = typed.problems or tuple(_changes(form.draft, typed.answer))
+    if not changes:
+        return Reading(answer=form.draft)
+    shown = "; ".join(changes[:_CHANGES_SHOWN]) + (" ..." if len(changes) > _CHANGES_SHOWN else "")
+    return Reading(problems=(f"you chose approve but changed {shown}; choose edit to change the draft",))
+
+
+def _validated(reader: AnswerType, data: Any) -> Reading:
+    try:
+        answer = reader.as_json(reader.from_json(data))
+    except ValueError as exc:
+        return Reading(problems=problems_of(exc))
+    return Reading(answer=answer) if answer is not None else Reading(problems=("answer: expected an answer, got none",))
+
+
+def _changes(before: JsonValue, after: JsonValue, path: str = "") -> Iterator[str]:
+    """What differs, as `total: 12 -> 13`."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted(before.keys() | after.keys()):
+            yield from _changes(before.get(key), after.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _changes(old, new, f"{path}.{index}" if path else str(index))
+    elif canonical_bytes(before) != canonical_bytes(after):
+        yield f"{path or 'answer'}: {_short(before)} -> {_short(after)}"
+
+
+def _short(value: JsonValue) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]}..."

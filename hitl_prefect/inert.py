@@ -1,0 +1,75 @@
+"""Text that somebody else wrote, shown so that it can do nothing: no markup, no link, no image, no hidden character.
+
+Prefect renders a form's description as markdown, loads remote images and keeps some HTML. A model or a case must
+never write into that; its words stand in code, behind a fence longer than any run of backticks among them.
+"""
+
+import re
+import unicodedata
+
+__all__ = ["code_span", "cut", "fence", "visible"]
+
+_SHOWN = {"\n", "\t"}
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Unicode categories that draw nothing, or change how their neighbours are drawn."""
+_EMOJI_JOINER = "\u200d"
+
+
+def visible(text: str) -> str:
+    r"""Control, bidirectional and other undrawn characters written out; line breaks and tabs stay.
+
+    >>> print(visible("a\u202eb\x1b[31m\r\nc"))
+    a\u202eb\x1b[31m
+    c
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(_written_out(character) for character in lines)
+
+
+def fence(text: str) -> str:
+    r"""A markdown code block that `text` cannot leave.
+
+    >>> print(fence("```\\n![](http://x)"))
+    ````text
+    ```
+    ![](http://x)
+    ````
+    """
+    ticks = "`" * max(3, _longest_run(text) + 1)
+    return f"{ticks}text\n{visible(text)}\n{ticks}"
+
+
+def code_span(text: str) -> str:
+    r"""One line of markdown code that `text` cannot leave, also inside a table.
+
+    >>> print(code_span("a `b`\n| c"))
+    `` a `b` \| c ``
+    """
+    line = " ".join(visible(text).split()).replace("|", r"\|")
+    ticks = "`" * (_longest_run(line) + 1)
+    return f"{ticks} {line} {ticks}"
+
+
+def cut(text: str, limit: int = 20_000) -> str:
+    """At most `limit` characters of `text`, the middle left out, with a line that says how much.
+
+    >>> print(cut("abcdefgh", 4))
+    ab
+    [... 4 characters are hidden here ...]
+    gh
+    """
+    if len(text) <= limit:
+        return text
+    head, tail = text[: limit // 2], text[len(text) - (limit - limit // 2) :]
+    return f"{head}\n[... {len(text) - limit:,} characters are hidden here ...]\n{tail}"
+
+
+def _written_out(character: str) -> str:
+    if character in _SHOWN or unicodedata.category(character) not in _HIDDEN or character == _EMOJI_JOINER:
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall("`+", text)), default=0)
