@@ -63,7 +63,8 @@ class AnswerType:
     def confidence_field(self) -> str:
         """The name under which the model states its confidence; never one of the answer's own fields."""
         fields = self.answer.model_fields if self.is_model else {}
-        return "confidence" if "confidence" not in fields else "stated_confidence_of_answer"
+        taken = {*fields, *self.json_schema.get("properties", ())}
+        return "confidence" if "confidence" not in taken else "stated_confidence_of_answer"
 
     def draft_model(self, *, ask_confidence: bool) -> type[BaseModel]:
         """The pydantic model to hand to an SDK's `parse`.
@@ -74,11 +75,13 @@ class AnswerType:
         if ask_confidence:
             extra[self.confidence_field] = (float, Field(ge=0, le=1, description=_CONFIDENCE))
         if self.is_model:
-            return create_model(self.answer.__name__, __base__=self.answer, **extra) if extra else self.answer
+            return create_model(
+                _wire_name(self.answer.__name__), __base__=self.answer, __doc__=self.answer.__doc__, **extra
+            )
         return create_model("Draft", answer=(self.answer, ...), **extra)
 
     def read(self, text: str) -> Reading:
-        """Read the model's text; never raises.
+        """Read the model's text; what does not fit is told in `problems`, not raised.
 
         A code fence around the whole text is allowed, since models without structured output write one.
         """
@@ -90,7 +93,9 @@ class AnswerType:
         if not isinstance(data, dict):
             return Reading(problems=(f"expected a JSON object, got {type(data).__name__}",))
         stated = _confidence(data.pop(self.confidence_field, None))
-        return self._read_answer(data if self.is_model else data.get("answer"), stated)
+        if not self.is_model and "answer" not in data:
+            return Reading(problems=("answer: Field required",), stated_confidence=stated)
+        return self._read_answer(data if self.is_model else data["answer"], stated)
 
     def _read_answer(self, data: Any, stated: float | None) -> Reading:
         try:
@@ -138,6 +143,15 @@ def problems_of(error: ValueError) -> tuple[str, ...]:
         f"{'.'.join(str(step) for step in one['loc']) or 'answer'}: {one['msg']}"
         for one in error.errors(include_url=False, include_input=False, include_context=False)
     )
+
+
+def _wire_name(name: str) -> str:
+    """A class name as OpenAI takes it: `Box[int]` is refused.
+
+    >>> _wire_name("Box[int]")
+    'Box_int_'
+    """
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64]
 
 
 def _confidence(value: Any) -> float | None:

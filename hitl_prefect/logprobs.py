@@ -43,8 +43,9 @@ def summarise(tokens: Sequence[Token], *, skip: frozenset[str] = frozenset()) ->
 
 def _decision(tokens: Sequence[Token], logprobs: Sequence[float], skip: frozenset[str]) -> float | None:
     """The least likely of the tokens that begin a value of the answer."""
-    text = b"".join(_utf8(token) for token in tokens).decode("utf-8", "replace")
-    starts = [len(text[:start].encode()) for start in _value_starts(text, skip)]
+    # surrogateescape: bytes that are no UTF-8 keep their number, and so the places of all that follows.
+    text = b"".join(_utf8(token) for token in tokens).decode("utf-8", "surrogateescape")
+    starts = [len(text[:start].encode("utf-8", "surrogateescape")) for start in _value_starts(text, skip)]
     ends: list[int] = []
     for token in tokens:
         ends.append((ends[-1] if ends else 0) + len(_utf8(token)))
