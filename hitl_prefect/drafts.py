@@ -1,6 +1,7 @@
 """From a provider's reply to a generation: one place judges what came back."""
 
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import Literal
 
 from hitl_prefect.answers import AnswerType, Reading, answer_type
@@ -34,9 +35,10 @@ async def ask(
         ProviderError: If there was no reply.
     """
     request = request_for(case, guidance=guidance, earlier=earlier)
-    started = datetime.now(UTC)
+    started = perf_counter()
     reply = await provider.generate(request)
-    answer, finished = answer_type(case.answer), datetime.now(UTC)
+    latency_s = round(perf_counter() - started, 6)
+    answer = answer_type(case.answer)
     text = reply.text.encode("utf-8", "replace").decode()
     status, reading = _judge(answer, reply, text)
     return Generation(
@@ -53,9 +55,9 @@ async def ask(
         probability=reply.probability,
         logprobs=summarise(reply.tokens, skip=frozenset({answer.confidence_field})),
         usage=reply.usage,
-        latency_s=round((finished - started).total_seconds(), 6),
+        latency_s=latency_s,
         request_id=reply.request_id,
-        created_at=finished,
+        created_at=datetime.now(UTC),
     )
 
 

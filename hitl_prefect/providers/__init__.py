@@ -1,0 +1,73 @@
+"""Providers: who answers. `provider_for("openai:gpt-5-mini")` builds one; no SDK is loaded before that."""
+
+from collections.abc import Callable
+
+from hitl_prefect.errors import ConfigError
+from hitl_prefect.protocols import Provider
+
+__all__ = ["provider_for"]
+
+
+def provider_for(model: str) -> Provider:
+    """The provider that `provider:name` means.
+
+    Args:
+        model: `openai:…`, `anthropic:…`, `embedded:support`, or `scripted:…` (a registered name or the path of a
+            `.json` file).
+
+    Raises:
+        ConfigError: If no such provider or model is known, or its key is missing.
+        MissingExtra: If the provider needs a package that is not installed.
+
+    >>> provider_for("openrouter:llama")
+    Traceback (most recent call last):
+    ...
+    hitl_prefect.errors.ConfigError: model='openrouter:llama' names no known provider; write \
+'openai:…', 'anthropic:…', 'embedded:…' or 'scripted:…' (a server that speaks OpenAI's protocol: set OPENAI_BASE_URL)
+    """
+    provider, _, name = model.partition(":")
+    if provider not in _BUILDERS:
+        raise ConfigError(
+            f"model={model!r} names no known provider; write {_known()} "
+            "(a server that speaks OpenAI's protocol: set OPENAI_BASE_URL)"
+        )
+    if not name:
+        raise ConfigError(f"model={model!r} names no model; write '{provider}:' and the model's name")
+    return _BUILDERS[provider](name)
+
+
+def _known() -> str:
+    *first, last = (f"'{provider}:…'" for provider in _BUILDERS)
+    return f"{', '.join(first)} or {last}"
+
+
+def _openai(name: str) -> Provider:
+    from hitl_prefect.providers.openai import OpenAIProvider
+
+    return OpenAIProvider(name)
+
+
+def _anthropic(name: str) -> Provider:
+    from hitl_prefect.providers.anthropic import AnthropicProvider
+
+    return AnthropicProvider(name)
+
+
+def _embedded(name: str) -> Provider:
+    from hitl_prefect.providers.embedded import EmbeddedProvider
+
+    return EmbeddedProvider(name)
+
+
+def _scripted(name: str) -> Provider:
+    from hitl_prefect.providers.scripted import find
+
+    return find(name)
+
+
+_BUILDERS: dict[str, Callable[[str], Provider]] = {
+    "openai": _openai,
+    "anthropic": _anthropic,
+    "embedded": _embedded,
+    "scripted": _scripted,
+}

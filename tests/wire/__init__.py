@@ -1,0 +1,1 @@
+"""Do we send and read what the real APIs speak?"""

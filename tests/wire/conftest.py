@@ -1,0 +1,46 @@
+"""What the wire tests share."""
+
+from collections.abc import Callable
+
+import pytest
+from pydantic import SecretStr
+
+from hitl_prefect.models import Message
+from hitl_prefect.protocols import Provider, Request
+from hitl_prefect.providers import openai as openai_adapter
+from hitl_prefect.providers.anthropic import AnthropicProvider
+from hitl_prefect.providers.openai import OpenAIProvider
+from tests.wire.loopback import LoopbackAI
+
+KEY = "sk-test-0123456789abcdef"
+PROMPT = "Where is parcel number 4711 that I ordered three weeks ago?"
+
+Connect = Callable[..., Provider]
+
+
+def request(*messages: tuple[str, str], answer: object = str, **more: object) -> Request:
+    """A request with these (role, content) messages; one question where there are none."""
+    turns = messages or (("user", PROMPT),)
+    return Request(
+        messages=tuple(Message(role=role, content=content) for role, content in turns), answer=answer, **more
+    )
+
+
+def openai_at(ai: LoopbackAI, *, model: str = "gpt-5-mini", timeout_s: float = 20) -> OpenAIProvider:
+    return OpenAIProvider(model, api_key=SecretStr(KEY), base_url=ai.openai_url, timeout_s=timeout_s)
+
+
+def anthropic_at(ai: LoopbackAI, *, model: str = "claude-haiku-4-5", timeout_s: float = 20) -> AnthropicProvider:
+    return AnthropicProvider(model, api_key=SecretStr(KEY), base_url=ai.url, timeout_s=timeout_s)
+
+
+@pytest.fixture(params=[openai_at, anthropic_at], ids=["openai", "anthropic"])
+def connect(request: pytest.FixtureRequest) -> Connect:
+    """Builds the adapter under test against a loopback server."""
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """Each test meets models whose log probabilities nobody has asked for yet."""
+    openai_adapter._without_logprobs.clear()
