@@ -1,3 +1,78 @@
-"""Human review for AI answers in Prefect flows."""
+"""Human review for AI answers in Prefect flows.
 
-__version__ = "0.1.0"
+The model answers. When it is unsure, the flow stops, shows a person a typed form already filled in, and goes on with
+what the person decided; the outcome is kept.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from hitl_prefect._version import __version__
+
+if TYPE_CHECKING:
+    from hitl_prefect.chasing import aend_overdue_reviews, arevive_dead_runs, end_overdue_reviews, revive_dead_runs
+    from hitl_prefect.concluding import conclude
+    from hitl_prefect.generating import agenerate, generate
+    from hitl_prefect.models import Case, Generation, Message, Route, Score
+    from hitl_prefect.outcomes import Outcome, Review, Verdict
+    from hitl_prefect.policy import Policy, Rule
+    from hitl_prefect.resolving import aresolve_case, resolve_case
+    from hitl_prefect.reviewing import areview, review
+    from hitl_prefect.routing import route
+    from hitl_prefect.scoring import score
+    from hitl_prefect.storing import asave_outcome, save_outcome
+
+__all__ = [
+    "Case",
+    "Generation",
+    "Message",
+    "Outcome",
+    "Policy",
+    "Review",
+    "Route",
+    "Rule",
+    "Score",
+    "Verdict",
+    "__version__",
+    "aend_overdue_reviews",
+    "agenerate",
+    "aresolve_case",
+    "areview",
+    "arevive_dead_runs",
+    "asave_outcome",
+    "conclude",
+    "end_overdue_reviews",
+    "generate",
+    "resolve_case",
+    "review",
+    "revive_dead_runs",
+    "route",
+    "save_outcome",
+    "score",
+]
+
+_HOME = {
+    "chasing": ("aend_overdue_reviews", "arevive_dead_runs", "end_overdue_reviews", "revive_dead_runs"),
+    "concluding": ("conclude",),
+    "generating": ("agenerate", "generate"),
+    "models": ("Case", "Generation", "Message", "Route", "Score"),
+    "outcomes": ("Outcome", "Review", "Verdict"),
+    "policy": ("Policy", "Rule"),
+    "resolving": ("aresolve_case", "resolve_case"),
+    "reviewing": ("areview", "review"),
+    "routing": ("route",),
+    "scoring": ("score",),
+    "storing": ("asave_outcome", "save_outcome"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    # Names are loaded when they are first used: Prefect imports this package in every process that it starts.
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -10,7 +10,7 @@ __all__ = ["canonical_bytes", "sha256_of"]
 
 
 def canonical_bytes(value: Any) -> bytes:
-    """UTF-8 JSON with sorted keys and no spaces; models by their aliases, in JSON mode.
+    r"""UTF-8 JSON with sorted keys and no spaces; models by their aliases, in JSON mode.
 
     Args:
         value: A model, or anything `json` can write.
@@ -19,7 +19,7 @@ def canonical_bytes(value: Any) -> bytes:
         ValueError: If the value holds NaN or an infinity, which JSON cannot say.
 
     >>> canonical_bytes({"b": 1, "a": "é"})
-    b'{"a":"\\xc3\\xa9","b":1}'
+    b'{"a":"\xc3\xa9","b":1}'
     """
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json", by_alias=True)

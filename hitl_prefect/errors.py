@@ -133,4 +133,12 @@ class NotWaiting(ReviewError):
 
 
 class AnswerRefused(ReviewError):
-    """What was typed does not fit the form."""
+    """What was typed does not fit the form, or contradicts itself."""
+
+    def __init__(self, errors: tuple[str, ...]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+        """One sentence per problem, the field first."""
+
+    def __str__(self) -> str:
+        return "; ".join(self.errors)

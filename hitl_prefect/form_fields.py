@@ -120,7 +120,10 @@ class _Fields:
             _refuse(path, "allows fields that nobody declared, which no form can draw", "a field of type dict")
         if _KIND in node["properties"]:
             _refuse(f"{path}.{_KIND}", "is named like Prefect's own templates", "another name or alias")
-        fields = {name: self.field(sub, f"{path}.{name}", inside) for name, sub in node["properties"].items()}
+        fields = {
+            name: {**self.field(sub, f"{path}.{name}", inside), "title": sub.get("title", _title(name))}
+            for name, sub in node["properties"].items()
+        }
         return {**_kept(node), "properties": fields, "required": [n for n in fields if _is_required(node, n)]}
 
     def _array(self, node: Schema, path: str, inside: tuple[str, ...]) -> Schema:
@@ -226,6 +229,11 @@ def _prefill_object(schema: Schema, value: dict[str, JsonValue]) -> JsonValue:
     return {name: prefill(fields[name], item) for name, item in value.items() if name in fields}
 
 
+def _title(name: str) -> str:
+    """A field's own name as pydantic would write it; a nested model brings only the name of its class."""
+    return name.replace("_", " ").strip().title() or name
+
+
 def _nameless(schema: Schema) -> Schema:
     return {key: value for key, value in schema.items() if key != "title"}
 
@@ -237,7 +245,7 @@ def _holds_kind(value: JsonValue) -> bool:
 
 
 def _as_json_text(value: JsonValue) -> JsonValue:
-    return {_KIND: "json", "value": json.dumps(value, ensure_ascii=False)}
+    return {_KIND: "json", "value": json.dumps(value, ensure_ascii=False, indent=2)}
 
 
 def _refuse(path: str, what: str, instead: str) -> NoReturn:

@@ -142,7 +142,7 @@ def read_form(form: Form, case: Case, data: dict[str, Any]) -> FormAnswer:
 def _schema(
     case: Case, generation: Generation, policy: Policy, said: dict[str, Any], *, escalated: bool
 ) -> dict[str, Any]:
-    strict = {"title": "Answer", **answer_schema(case.answer), "position": 1}
+    strict = {**answer_schema(case.answer), "title": "Answer", "position": 1}
     answer = said.get("answer", generation.answer)
     reviewers = policy.escalate_to if escalated else policy.reviewers
     return {

@@ -29,7 +29,7 @@ def visible(text: str) -> str:
 def fence(text: str) -> str:
     r"""A markdown code block that `text` cannot leave.
 
-    >>> print(fence("```\\n![](http://x)"))
+    >>> print(fence("```\n![](http://x)"))
     ````text
     ```
     ![](http://x)

@@ -33,7 +33,7 @@ class Verdict(Frozen):
 
     decision: Decision
     answer: JsonValue = None
-    """What the person made of the draft; only for `edit`."""
+    """What the person lets ship: the draft on `approve`, their own on `edit`, else `None`."""
     guidance: str = ""
     """What the next attempt should do better; only for `retry`."""
     reason: str = ""

@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue, model_validator
 from hitl_prefect.canonical import sha256_of
 from hitl_prefect.models import Confidence, Frozen
 
-__all__ = ["Policy", "Rule", "ScorerName"]
+__all__ = ["REVIEW_ALL", "Policy", "Rule", "ScorerName"]
 
 ScorerName = Literal["stated", "logprob", "logprob_min", "logprob_decision", "probability", "schema", "hedging"]
 """The scorers that read a generation without a further call."""
@@ -47,7 +47,7 @@ class Policy(Frozen):
     """Any rule that fits sends the case to a person, whatever the confidence."""
     scorers: tuple[ScorerName, ...] = ()
     """The scorers that count. Empty: the best one that the generation has, of
-    `probability`, `logprob`, `stated`. A named scorer that has no confidence leaves the score `None`."""
+    `probability`, `logprob_decision`, `logprob`, `stated`. A named one without a confidence leaves the score `None`."""
     combine: Literal["min", "mean", "product"] = "min"
     """How the scorers' confidences become one."""
     max_attempts: int = Field(default=3, ge=1, le=20)
@@ -77,3 +77,7 @@ class Policy(Frozen):
     def version(self) -> str:
         """Names this policy: the first 12 characters of its sha256."""
         return sha256_of(self)[:12]
+
+
+REVIEW_ALL = Policy()
+"""No bar: a person sees every case."""

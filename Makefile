@@ -1,0 +1,40 @@
+# `make demo` and `make test` do all of their own set-up, in .venv; nothing else on the machine is touched.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# --without-pip and pip's own --python: Debian ships venv without ensurepip.
+INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
+
+.PHONY: demo test test-all check bench clean
+
+demo: .venv/.demo
+	$(BIN)/hitl demo $(ARGS)
+
+test: .venv/.dev
+	$(BIN)/python -m pytest $(ARGS)
+
+test-all: .venv/.dev
+	HITL_FULL=1 $(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: .venv/.dev
+	$(BIN)/python -m benchmarks.real_cases $(ARGS)
+
+clean:
+	rm -rf .venv build dist hitl-demo
+
+.venv/bin/python:
+	$(PYTHON) -m venv --without-pip .venv
+
+.venv/.demo: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) --editable '.[learn]'
+	touch $@
+
+.venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) --editable '.[learn,dev]'
+	touch $@ .venv/.demo

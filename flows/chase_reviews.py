@@ -1,0 +1,18 @@
+"""Keep reviews moving: deadlines act, and runs whose process died go on."""
+
+from prefect import flow, get_run_logger
+
+from hitl_prefect import end_overdue_reviews, revive_dead_runs
+
+
+@flow(name="chase-reviews")
+def chase_reviews() -> None:
+    """Schedule it every few minutes."""
+    for one in end_overdue_reviews():
+        get_run_logger().info("%s/%s: nobody came before %s", one.task, one.case, one.deadline_at)
+    for run_id in revive_dead_runs():
+        get_run_logger().warning("flow run %s: its process died, it was scheduled anew", run_id)
+
+
+if __name__ == "__main__":
+    chase_reviews.serve(name="chase-reviews", interval=300)

@@ -1,0 +1,48 @@
+"""Resolve one case: the model answers, a person decides where it is unsure, the outcome is stored."""
+
+from typing import Literal
+
+from prefect import flow
+
+from hitl_prefect import Message, Outcome, Policy, resolve_case
+
+BAR = Policy(min_confidence=0.8)
+
+
+@flow(name="resolve-case")
+def resolve_one_case(
+    prompt: str,
+    instructions: str = "",
+    choices: tuple[str, ...] = (),
+    task: str = "support",
+    model: str = "embedded:support",
+    store: str = "outcomes",
+    policy: Policy = BAR,
+    case_id: str | None = None,
+) -> Outcome[str]:
+    """Answer a prompt and keep the outcome.
+
+    Args:
+        prompt: What to ask the model.
+        instructions: The system prompt.
+        choices: The answers to choose from; none means free text.
+        task: What kind of case this is.
+        model: `provider:name`, or the name of a saved model block.
+        store: `folder:` path, `s3://` URL, or the name of a saved store block.
+        policy: When a person is asked.
+        case_id: Names the case; the flow run's id if empty.
+    """
+    system = (Message(role="system", content=instructions),) if instructions else ()
+    return resolve_case(
+        (*system, Message(role="user", content=prompt)),
+        answer=Literal[choices] if choices else str,
+        model=model,
+        task=task,
+        store=store,
+        policy=policy,
+        case_id=case_id,
+    )
+
+
+if __name__ == "__main__":
+    resolve_one_case.serve(name="resolve-case")

@@ -1,0 +1,81 @@
+"""What a deployment needs, looked at one by one: each check says what it found and what follows."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import Literal
+
+import httpx
+from packaging.version import Version
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
+
+from hitl_prefect.configured import store_of
+from hitl_prefect.errors import HitlError
+from hitl_prefect.models import Frozen
+from hitl_prefect.stores.probe import probe
+
+__all__ = ["Check", "acheck_all"]
+
+
+class Check(Frozen):
+    """One finding."""
+
+    what: str
+    state: Literal["ok", "warn", "fail"]
+    found: str
+    follows: str = ""
+    """What to do, where something is to be done."""
+
+
+async def acheck_all(stores: tuple[str, ...]) -> list[Check]:
+    """Look at the packages, the Prefect server and the named stores; nothing here raises.
+
+    Args:
+        stores: `folder:` paths, `s3://` URLs or names of saved blocks; each is raced by 16 creators.
+    """
+    looks: list[Callable[[], Awaitable[Check]]] = [_packages, _server, _links]
+    checks = [await look() for look in looks]
+    return checks + [await _store(store) for store in stores]
+
+
+async def _packages() -> Check:
+    prefect, fastapi = version("prefect"), version("fastapi")
+    found = f"prefect {prefect}, fastapi {fastapi}"
+    if Version(fastapi) >= Version("0.151"):
+        follows = "Prefect's server does not start with it: `pip install 'fastapi>=0.139,<0.151'`"
+        return Check(what="packages", state="fail", found=found, follows=follows)
+    return Check(what="packages", state="ok", found=found)
+
+
+async def _server() -> Check:
+    url = PREFECT_API_URL.value()
+    if not url:
+        follows = "`prefect config set PREFECT_API_URL=http://…/api`, else every command starts a throw-away server"
+        return Check(what="server", state="fail", found="PREFECT_API_URL is not set", follows=follows)
+    try:
+        async with get_client() as client:
+            running = await client.api_version()
+    except (httpx.HTTPError, RuntimeError) as exc:
+        follows = "start one (`prefect server start`) or correct PREFECT_API_URL"
+        found = f"{url} does not answer ({type(exc).__name__})"
+        return Check(what="server", state="fail", found=found, follows=follows)
+    return Check(what="server", state="ok", found=f"{url} runs Prefect {running}")
+
+
+async def _links() -> Check:
+    if url := PREFECT_UI_URL.value():
+        return Check(what="links", state="ok", found=f"reviews open at {url}")
+    follows = "set PREFECT_UI_URL where reviewers reach the UI at another address than the API"
+    return Check(what="links", state="warn", found="PREFECT_UI_URL is not set", follows=follows)
+
+
+async def _store(name: str) -> Check:
+    what = f"store {name}"
+    try:
+        store = await store_of(name)
+        capability = await asyncio.to_thread(probe, store)
+    except HitlError as exc:
+        return Check(what=what, state="fail", found=str(exc), follows="an outcome could not be stored")
+    state: Literal["ok", "warn"] = "ok" if capability.create == "atomic" else "warn"
+    return Check(what=what, state=state, found=f"create-if-absent is {capability.create}", follows=capability.follows)

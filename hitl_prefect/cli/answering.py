@@ -1,0 +1,124 @@
+"""`hitl inbox`, `hitl show`, `hitl answer`."""
+
+import getpass
+import json as json_format
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from pydantic import JsonValue
+
+from hitl_prefect.cli.printing import AsJson, print_json, say, table
+from hitl_prefect.inbox import Waiting, aanswer, afind, ainbox, ashow
+from hitl_prefect.outcomes import Decision
+
+__all__ = ["answer", "inbox", "show"]
+
+
+async def inbox(*, json: AsJson = False) -> int:
+    """List what waits for a person, the longest waiting first.
+
+    Args:
+        json: Print JSON.
+    """
+    waiting = await ainbox()
+    if json:
+        print_json({"waiting": waiting})
+    elif waiting:
+        say(waiting_table(waiting))
+    else:
+        say("Nothing waits for a person.")
+    return 0
+
+
+async def show(run: str, *, json: AsJson = False) -> int:
+    """Show what a person is asked.
+
+    Args:
+        run: The flow run, by id or by name.
+        json: Print JSON.
+    """
+    form = await ashow(await afind(run))
+    if json:
+        print_json(form)
+        return 0
+    decisions = ", ".join(form.decisions)
+    say(f"{form.description}\n\nOpen {form.waiting.url}")
+    say(f"or `hitl answer {form.waiting.run_name} --decision …`, one of: {decisions}")
+    return 0
+
+
+async def answer(
+    run: str,
+    *,
+    decision: Decision,
+    answer: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    guidance: str = "",
+    reason: str = "",
+    reviewer: str | None = None,
+    json: AsJson = False,
+) -> int:
+    """Answer one waiting flow run.
+
+    Args:
+        run: The flow run, by id or by name.
+        decision: approve, edit, reject, retry or escalate.
+        answer: For `edit`: the answer as JSON. What is no JSON is taken as text.
+        guidance: For `retry`: what the next attempt should do better.
+        reason: Why, for the record.
+        reviewer: Who answers. Default: your user name.
+        json: Print JSON.
+    """
+    typed: dict[str, JsonValue] = {
+        "decision": decision,
+        "reviewer": reviewer if reviewer is not None else getpass.getuser(),
+        "channel": "cli",
+        **{name: text for name, text in (("guidance", guidance), ("reason", reason)) if text},
+    }
+    if answer is not None:
+        typed["answer"] = _as_json(answer)
+    form = await ashow(await afind(run))
+    await aanswer(form.waiting.run_id, typed)
+    if json:
+        print_json({"run_id": form.waiting.run_id, "case": form.waiting.case, "decision": decision})
+    else:
+        say(f"{form.waiting.task}, case {form.waiting.case}: {decision}; the flow goes on.")
+    return 0
+
+
+def waiting_table(waiting: list[Waiting]) -> str:
+    """What waits, as a table with a link below each row's facts."""
+    now = datetime.now(UTC)
+    return table(
+        [
+            {
+                "case": one.case,
+                "task": one.task,
+                "why": one.reason.replace("_", " "),
+                "confidence": one.confidence,
+                "age": age((now - one.opened_at).total_seconds()),
+                "run": one.run_name,
+                "answer at": one.url,
+            }
+            for one in waiting
+        ]
+    )
+
+
+def age(seconds: float) -> str:
+    """A duration in its largest unit.
+
+    >>> age(7300)
+    '2 h'
+    """
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def _as_json(text: str) -> Any:
+    try:
+        return json_format.loads(text)
+    except ValueError:
+        return text

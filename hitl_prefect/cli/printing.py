@@ -1,0 +1,45 @@
+"""What commands print: a table for people, JSON for programs."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+__all__ = ["AsJson", "print_json", "say", "table"]
+
+AsJson = Annotated[bool, Parameter(name="--json", negative=())]
+"""Print JSON instead of text for people."""
+
+
+def say(text: str = "") -> None:
+    """Print a line at once, also into a pipe."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, Any]) -> None:
+    """Print a value as indented JSON."""
+    say(to_json(value, indent=2).decode())
+
+
+def table(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows as aligned columns under their names; no line is cut.
+
+    >>> print(table([{"case": "c1", "task": "mail"}]))
+    CASE  TASK
+    c1    mail
+    """
+    names = list(rows[0]) if rows else []
+    lines = [[name.upper() for name in names], *([_cell(row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(names))]
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join(line.rstrip() for line in padded)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

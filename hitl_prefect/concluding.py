@@ -1,0 +1,79 @@
+"""From what the machine and people said to the outcome."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import prefect
+from prefect.context import FlowRunContext
+from prefect.runtime import deployment, flow_run
+from pydantic import JsonValue
+
+from hitl_prefect._version import __version__
+from hitl_prefect.errors import ReviewError
+from hitl_prefect.models import Case, Generation, Route, Score
+from hitl_prefect.outcomes import CaseRecord, Outcome, Review, Versions
+from hitl_prefect.policy import Policy
+
+__all__ = ["conclude"]
+
+
+def conclude(
+    case: Case,
+    generation: Generation,
+    score: Score,
+    route: Route,
+    review: Review | None = None,
+    *,
+    policy: Policy,
+    earlier: Sequence[Generation] = (),
+) -> Outcome[JsonValue]:
+    """The outcome of a case, with where and by what it was made.
+
+    Args:
+        case: What was asked.
+        generation: The last draft.
+        score: How sure the machine was of it.
+        route: Where the policy sent it.
+        review: What people said of all attempts; `None` where nobody was asked.
+        policy: What the deadline does.
+        earlier: The drafts before the last, oldest first.
+
+    Raises:
+        ReviewError: If nothing has been decided: sent to a person and not reviewed, or another attempt was asked for.
+    """
+    return Outcome[JsonValue](
+        case=CaseRecord.of(case),
+        generation=generation,
+        earlier=tuple(earlier),
+        score=score,
+        route=route,
+        review=review,
+        flow_run_id=flow_run.id,
+        deployment=deployment.name,
+        versions=Versions(hitl_prefect=__version__, prefect=prefect.__version__, flow=_flow_version()),
+        **_ending(generation, route, review, policy),
+    )
+
+
+def _flow_version() -> str | None:
+    context = FlowRunContext.get()
+    return context.flow.version if context and context.flow else None
+
+
+def _ending(generation: Generation, route: Route, review: Review | None, policy: Policy) -> dict[str, Any]:
+    """Decision, final answer, who decided and when."""
+    if route.action == "accept":
+        return _ended("model", "accept", generation.answer, generation.created_at)
+    if review is not None and review.deadline_passed_at:
+        falls_back = policy.on_deadline == "fallback"
+        answer = policy.fallback if falls_back else None
+        return _ended("deadline", "fallback" if falls_back else "reject", answer, review.deadline_passed_at)
+    last = review.verdicts[-1] if review is not None and review.verdicts else None
+    if last is None or last.decision not in ("approve", "edit", "reject"):
+        raise ReviewError("nothing is decided yet: this case was sent to a person, and no verdict settles it")
+    return _ended("human", last.decision, last.answer, last.decided_at)
+
+
+def _ended(who: str, decision: str, final_answer: JsonValue, at: datetime) -> dict[str, Any]:
+    return {"decided_by": who, "decision": decision, "final_answer": final_answer, "decided_at": at}

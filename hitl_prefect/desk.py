@@ -1,0 +1,157 @@
+"""How a flow run is put to wait for a person, and what of the answer comes back.
+
+A deployment's run is suspended: its process ends and the waiting is a few rows in Prefect's database. Without a
+deployment Prefect cannot start the run again, so it is paused and its process looks once a second.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Literal, NoReturn
+from uuid import UUID
+
+import orjson
+from prefect import get_run_logger
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import State
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.exceptions import Pause
+from prefect.input.run_input import keyset_from_paused_state
+from prefect.states import Paused, Running, Suspended
+from pydantic import AwareDatetime, JsonValue
+
+from hitl_prefect.errors import ConfigError, ReviewError
+from hitl_prefect.forms import Form
+from hitl_prefect.journal import Journal, create_row, read_row
+from hitl_prefect.models import Frozen
+
+__all__ = ["Round", "Typed", "check_place", "typed_in", "wait_for_person"]
+
+TAG = "hitl"
+"""On every flow run that has asked a person."""
+
+_POLL_S = 1.0
+
+
+class Round(Frozen):
+    """One time that a person was asked; recorded before the run waits."""
+
+    number: int
+    attempt: int
+    pause_key: str
+    how: Literal["suspended", "paused"]
+    form: Form
+    opened_at: AwareDatetime
+    deadline_at: AwareDatetime | None
+    """`None`: nothing but a person ends this round."""
+    escalated: bool = False
+
+    @property
+    def response_key(self) -> str:
+        """Where Prefect keeps what was typed."""
+        return f"{self.how}-{self.pause_key}-response"
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline_at is not None and now >= self.deadline_at
+
+
+class Typed(Frozen):
+    """What came back from the form."""
+
+    data: dict[str, JsonValue]
+    at: AwareDatetime
+    """When the Prefect server took it."""
+
+
+def check_place() -> Literal["suspended", "paused"]:
+    """How a review would wait here.
+
+    Raises:
+        ConfigError: If a review cannot wait here: outside a flow run, inside a task, or in a subflow.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise ConfigError("a review needs a flow run: call it in the body of a function with @flow")
+    if TaskRunContext.get() is not None:
+        raise ConfigError("a review cannot wait inside a task: call it in the body of the flow")
+    if context.flow_run.parent_task_run_id is not None:
+        raise ConfigError(
+            f"Prefect cannot suspend the subflow {context.flow_run.name!r}: call it in the parent flow, or start this "
+            "flow with run_deployment(..., as_subflow=False)"
+        )
+    return "paused" if context.flow_run.deployment_id is None else "suspended"
+
+
+async def typed_in(journal: Journal, asked: Round) -> Typed | None:
+    """What a person submitted in this round; `None` where nobody did. An empty resume is nobody."""
+    row = await read_row(journal.client, journal.flow_run_id, asked.response_key)
+    return None if row is None else Typed(data=orjson.loads(row[0]), at=row[1])
+
+
+async def wait_for_person(journal: Journal, asked: Round, labels: dict[str, str | float], message: str) -> None:
+    """Put the run to wait until somebody answers or the deadline passes.
+
+    Returns only where the run is paused; a suspended run ends its process here and comes back from the top.
+    """
+    make = Suspended if asked.how == "suspended" else Paused
+    state: State = make(pause_key=asked.pause_key, message=message)
+    keyset = state.state_details.run_input_keyset = _keyset(state)
+    await _label(journal, labels)
+    # The form stands before the run waits, so that a crash in between leaves nothing that cannot be answered;
+    # and again after it, since Prefect 3.9.1 clears the rows of a key when that key fires.
+    await _save_form(journal, keyset, asked.form)
+    state = await _enter(journal.client, journal.flow_run_id, state)
+    await _save_form(journal, keyset, asked.form)
+    get_run_logger().info("%s: waits for a person: %s", labels["hitl.case"], message)
+    if asked.how == "suspended":
+        raise Pause(state=state)
+    await _look_until_resumed(journal.client, journal.flow_run_id, asked)
+
+
+def _keyset(state: State) -> dict[str, str]:
+    keys = keyset_from_paused_state(state)
+    return {"schema": keys["schema"], "description": keys["description"], "response": keys["response"]}
+
+
+async def _label(journal: Journal, labels: dict[str, str | float]) -> None:
+    run = await journal.client.read_flow_run(journal.flow_run_id)
+    if TAG not in run.tags:
+        await journal.client.update_flow_run(journal.flow_run_id, tags=[*run.tags, TAG])
+    await journal.client.update_flow_run_labels(journal.flow_run_id, labels)
+
+
+async def _save_form(journal: Journal, keyset: dict[str, str], form: Form) -> None:
+    for part, value in (("schema", form.form_schema), ("description", form.description)):
+        await create_row(journal.client, journal.flow_run_id, keyset[part], orjson.dumps(value).decode())
+
+
+async def _enter(client: PrefectClient, run_id: UUID, state: State) -> State:
+    answer = await client.set_flow_run_state(run_id, state)
+    if answer.status == SetStateStatus.ACCEPT and answer.state is not None:
+        return answer.state
+    await _leave_quietly_if_waiting(client, run_id)
+    raise ReviewError(f"flow run {run_id} cannot wait for a person: {getattr(answer.details, 'reason', answer.status)}")
+
+
+async def _leave_quietly_if_waiting(client: PrefectClient, run_id: UUID) -> None:
+    """Another process of the same run got here first: leave the waiting to it."""
+    run = await client.read_flow_run(run_id)
+    if run.state is not None and run.state.is_paused():
+        raise Pause(state=run.state)
+
+
+async def _look_until_resumed(client: PrefectClient, run_id: UUID, asked: Round) -> None:
+    while True:
+        await asyncio.sleep(_POLL_S)
+        state = (await client.read_flow_run(run_id)).state
+        if state is None or state.is_running():
+            return
+        if not state.is_paused():
+            _give_up(run_id, state)
+        if asked.overdue(datetime.now(UTC)):
+            await client.set_flow_run_state(run_id, Running())
+
+
+def _give_up(run_id: UUID, state: State) -> NoReturn:
+    raise ReviewError(f"flow run {run_id} stopped waiting for a person: it is {state.name}")

@@ -1,0 +1,91 @@
+"""Ask the model, as a Prefect task that asks once: the reply is recorded before the task ends."""
+
+import asyncio
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.utilities.asyncutils import run_coro_as_sync
+
+from hitl_prefect.configured import provider_of
+from hitl_prefect.drafts import ask
+from hitl_prefect.errors import HitlError, RateLimited
+from hitl_prefect.journal import Journal, open_journal
+from hitl_prefect.models import Case, Generation
+
+__all__ = ["agenerate", "generate"]
+
+_LONGEST_WAIT_S = 120.0
+
+
+def can_help(task: object, task_run: TaskRun, state: State) -> bool:  # noqa: ARG001 - Prefect passes all three
+    """Whether to retry: decided by the class of the error, never by its message."""
+    return isinstance(state.data, HitlError) and state.data.retryable
+
+
+async def agenerate(
+    case: Case, *, model: str, guidance: str | None = None, earlier: Generation | None = None
+) -> Generation:
+    """Generate a draft for a case, once per attempt.
+
+    Inside a flow run the draft is recorded: a flow that runs again gets the same draft and asks nobody.
+
+    Args:
+        case: What to ask, and the type of the answer.
+        model: `provider:name`, or the name of a saved block.
+        guidance: What the reviewer wants done better, for a further attempt.
+        earlier: The attempt that the guidance is about.
+
+    Returns:
+        The draft. A refusal, a cut-off reply and an answer that does not validate are drafts too, with that status.
+
+    Raises:
+        ConfigError: If there is no such model.
+        ProviderError: If the provider gave no reply, after the task's retries.
+    """
+    async with open_journal(case) as journal:
+        if journal is None:
+            return await ask(await provider_of(model), case, guidance=guidance, earlier=earlier)
+        return recorded(journal, _attempt(earlier)) or await _generate(case, model, guidance, earlier)
+
+
+def generate(case: Case, *, model: str, guidance: str | None = None, earlier: Generation | None = None) -> Generation:
+    """The same as `agenerate`, for a flow that is not async."""
+    return run_coro_as_sync(agenerate(case, model=model, guidance=guidance, earlier=earlier))
+
+
+def recorded(journal: Journal, attempt: int) -> Generation | None:
+    """The draft of an attempt, where it was recorded."""
+    return journal.read(f"generation-{attempt}", Generation)
+
+
+def _attempt(earlier: Generation | None) -> int:
+    return earlier.attempt + 1 if earlier else 1
+
+
+@task(
+    name="generate",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=5,
+    retry_delay_seconds=[1, 2, 4, 8, 16],
+    retry_jitter_factor=0.5,
+    retry_condition_fn=can_help,
+)
+async def _generate(case: Case, model: str, guidance: str | None, earlier: Generation | None) -> Generation:
+    async with open_journal(case) as journal:
+        if journal and (found := recorded(journal, _attempt(earlier))):
+            return found
+        generation = await _ask_politely(case, model, guidance, earlier)
+        get_run_logger().info(
+            "%s/%s attempt %d: %s draft by %s", case.task, case.id, generation.attempt, generation.status, model
+        )
+        return await journal.record(f"generation-{generation.attempt}", generation) if journal else generation
+
+
+async def _ask_politely(case: Case, model: str, guidance: str | None, earlier: Generation | None) -> Generation:
+    try:
+        return await ask(await provider_of(model), case, guidance=guidance, earlier=earlier)
+    except RateLimited as exc:
+        await asyncio.sleep(min(exc.retry_after_s or 0, _LONGEST_WAIT_S))
+        raise

@@ -1,0 +1,198 @@
+"""What waits for a person, and answering it over Prefect's public resume endpoint."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+import orjson
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterName,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
+from pydantic import JsonValue
+
+from hitl_prefect.desk import TAG
+from hitl_prefect.errors import AnswerRefused, NotWaiting, ServerUnreachable, UnknownRun
+from hitl_prefect.forms import escape_kinds
+from hitl_prefect.models import Frozen
+
+__all__ = ["Waiting", "WaitingForm", "aanswer", "afind", "ainbox", "ashow"]
+
+_PAGE = 200
+
+
+class Waiting(Frozen):
+    """One flow run that waits for a person."""
+
+    run_id: UUID
+    run_name: str
+    case: str
+    task: str
+    reason: str
+    """Why a person is asked: a route reason."""
+    confidence: float | None
+    attempt: int
+    opened_at: datetime
+    deadline_at: datetime | None
+    url: str
+    """Opens the form in the Prefect UI."""
+
+
+class WaitingForm(Frozen):
+    """A waiting run with what the person is shown."""
+
+    waiting: Waiting
+    description: str
+    form_schema: dict[str, Any]
+
+    @property
+    def decisions(self) -> list[str]:
+        """The decisions that the form offers."""
+        return list(self.form_schema["properties"]["decision"]["enum"])
+
+
+async def ainbox() -> list[Waiting]:
+    """Everything that waits for a person, the longest waiting first.
+
+    Raises:
+        ServerUnreachable: If no Prefect server answers.
+    """
+    async with _client() as client:
+        waiting = [_waiting(run) async for run in _paused_runs(client) if "hitl.case" in run.labels]
+    return sorted(waiting, key=lambda one: one.opened_at)
+
+
+async def afind(run: str) -> UUID:
+    """The id of a flow run that is named by its id or its name.
+
+    Raises:
+        UnknownRun: If there is none, or several have the name.
+    """
+    try:
+        return UUID(run)
+    except ValueError:
+        pass
+    async with _client() as client:
+        found = await client.read_flow_runs(flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[run])))
+    if len(found) != 1:
+        raise UnknownRun(f"{len(found)} flow runs are named {run!r}; `hitl inbox` lists what waits")
+    return found[0].id
+
+
+async def ashow(run_id: UUID) -> WaitingForm:
+    """What a person is asked by one run.
+
+    Raises:
+        UnknownRun: If there is no such run, or it never asked anybody.
+        NotWaiting: If it was answered already.
+        ServerUnreachable: If no Prefect server answers.
+    """
+    async with _client() as client:
+        run = await _read(client, run_id)
+        keyset = _keyset(run)
+        schema = await client.read_flow_run_input(run.id, keyset["schema"])
+        description = await client.read_flow_run_input(run.id, keyset["description"])
+    return WaitingForm(waiting=_waiting(run), description=orjson.loads(description), form_schema=orjson.loads(schema))
+
+
+async def aanswer(run_id: UUID, typed: dict[str, JsonValue]) -> None:
+    """Answer one run as the form would, over the endpoint that the Prefect UI uses.
+
+    Args:
+        run_id: The waiting flow run.
+        typed: `decision`, and as the decision wants it `answer`, `guidance`, `reason`, `reviewer`; `channel` says
+            through which door (`cli`, `api`).
+
+    Raises:
+        UnknownRun, NotWaiting: As for `ashow`; also where somebody else was faster.
+        AnswerRefused: If the form does not allow what was typed; nothing has changed.
+        ServerUnreachable: If no Prefect server answers.
+    """
+    async with _client() as client:
+        _keyset(await _read(client, run_id))
+        result = await client.resume_flow_run(
+            run_id, run_input={name: escape_kinds(value) for name, value in typed.items()}
+        )
+    if result.status == SetStateStatus.ACCEPT:
+        return
+    reason = str(getattr(result.details, "reason", result.status))
+    if result.status == SetStateStatus.ABORT:
+        raise NotWaiting(f"flow run {run_id} was answered by somebody else a moment ago: {reason}")
+    raise AnswerRefused((f"flow run {run_id}: {reason}",))
+
+
+@asynccontextmanager
+async def _client() -> AsyncIterator[PrefectClient]:
+    try:
+        async with get_client() as client:
+            yield client
+    except httpx.TransportError as exc:
+        raise ServerUnreachable(
+            f"no Prefect server answers at {PREFECT_API_URL.value()}: start one (`prefect server start`) or set "
+            "PREFECT_API_URL"
+        ) from exc
+
+
+async def _paused_runs(client: PrefectClient) -> AsyncIterator[FlowRun]:
+    wanted = FlowRunFilter(
+        tags=FlowRunFilterTags(all_=[TAG]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED])),
+    )
+    offset = 0
+    while page := await client.read_flow_runs(flow_run_filter=wanted, limit=_PAGE, offset=offset):
+        for run in page:
+            yield run
+        offset += len(page)
+
+
+async def _read(client: PrefectClient, run_id: UUID) -> FlowRun:
+    try:
+        run = await client.read_flow_run(run_id)
+    except (ObjectNotFound, PrefectHTTPStatusError) as exc:
+        raise UnknownRun(f"no flow run {run_id} on {PREFECT_API_URL.value()}; `hitl inbox` lists what waits") from exc
+    if "hitl.case" not in run.labels:
+        raise UnknownRun(f"flow run {run_id} ({run.name}) never asked a person; `hitl inbox` lists what waits")
+    return run
+
+
+def _keyset(run: FlowRun) -> dict[str, str]:
+    """Where the form of a waiting run is kept."""
+    keyset = run.state.state_details.run_input_keyset if run.state and run.state.is_paused() else None
+    if keyset is None:
+        state = run.state.name if run.state else "without a state"
+        raise NotWaiting(f"flow run {run.id} ({run.name}) does not wait for a person: it is {state}")
+    return keyset
+
+
+def _waiting(run: FlowRun) -> Waiting:
+    label: dict[str, Any] = run.labels
+    return Waiting(
+        run_id=run.id,
+        run_name=run.name,
+        case=label["hitl.case"],
+        task=label["hitl.task"],
+        reason=label["hitl.reason"],
+        confidence=None if label["hitl.confidence"] == "" else label["hitl.confidence"],
+        attempt=label["hitl.attempt"],
+        opened_at=label["hitl.opened_at"],
+        deadline_at=label["hitl.deadline_at"] or None,
+        url=run_url(run.id),
+    )
+
+
+def run_url(run_id: UUID) -> str:
+    """The page of the Prefect UI where a person answers; the newer UI, which is the default since Prefect 3.8."""
+    api = PREFECT_API_URL.value() or ""
+    ui = PREFECT_UI_URL.value() or api.removesuffix("/api")
+    return f"{ui.rstrip('/')}/v2/runs/flow-run/{run_id}"

@@ -1,0 +1,98 @@
+"""What a flow run has already done for a case, as rows of Prefect's own database.
+
+Each step is recorded once, as an input of the flow run: the database keeps one row per run and key, so the first
+record stands and every later one reads it back. A flow that runs again after a resume, a retry, a redeploy or a crash
+finds here what it did, on whatever machine it runs. Nothing else has to be set up: no result storage, no shared disk.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.runtime import flow_run as current_run
+
+from hitl_prefect.models import Case, Frozen
+
+__all__ = ["Journal", "open_journal"]
+
+Step = TypeVar("Step", bound=Frozen)
+
+_ROWS = 1000
+"""More steps than a case can have."""
+
+
+class Journal:
+    """The record of one case in one flow run.
+
+    Args:
+        client: An open Prefect client.
+        flow_run_id: The flow run whose inputs hold the rows.
+        case: Names the rows; two cases of one run never meet.
+    """
+
+    def __init__(self, client: PrefectClient, flow_run_id: UUID, case: Case) -> None:
+        self.client = client
+        self.flow_run_id = flow_run_id
+        self.slug = f"hitl-{hashlib.sha256(f'{case.task}/{case.id}'.encode()).hexdigest()[:16]}"
+        """Begins every key of this case: lower-case letters, digits and dashes, as Prefect wants them."""
+        self._rows: dict[str, str] = {}
+
+    async def load(self) -> None:
+        """Read every row of the case in one call."""
+        rows = await self.client.filter_flow_run_input(self.flow_run_id, f"{self.slug}-", _ROWS, set())
+        self._rows = {row.key: row.value for row in rows}
+
+    def read(self, step: str, model: type[Step]) -> Step | None:
+        """What was recorded for a step when the journal was loaded, or since by this process."""
+        value = self._rows.get(self._key(step))
+        return None if value is None else model.model_validate_json(value)
+
+    async def record(self, step: str, value: Step) -> Step:
+        """Record a step unless it stands there already.
+
+        Returns:
+            What stands: `value`, or what another process recorded first.
+        """
+        key, text = self._key(step), value.model_dump_json(by_alias=True)
+        if not await create_row(self.client, self.flow_run_id, key, text):
+            text = await self.client.read_flow_run_input(self.flow_run_id, key)
+        self._rows[key] = text
+        return type(value).model_validate_json(text)
+
+    def _key(self, step: str) -> str:
+        return f"{self.slug}-{step}"
+
+
+async def create_row(client: PrefectClient, flow_run_id: UUID, key: str, value: str) -> bool:
+    """Create one input of a flow run; `False` where the key is taken."""
+    try:
+        await client.create_flow_run_input(flow_run_id, key, value)
+    except PrefectHTTPStatusError as exc:
+        if exc.response.status_code != 409:
+            raise
+        return False
+    return True
+
+
+async def read_row(client: PrefectClient, flow_run_id: UUID, key: str) -> tuple[str, datetime] | None:
+    """One input of a flow run as (JSON text, when the server stored it); `None` where there is none."""
+    rows = await client.filter_flow_run_input(flow_run_id, key, _ROWS, set())
+    row = next((row for row in rows if row.key == key), None)
+    return None if row is None or row.created is None else (row.value, row.created)
+
+
+@asynccontextmanager
+async def open_journal(case: Case) -> AsyncIterator[Journal | None]:
+    """The journal of a case in the flow run that we are in; `None` outside of any flow run."""
+    if (run_id := current_run.id) is None:
+        yield None
+        return
+    async with get_client() as client:
+        journal = Journal(client, UUID(str(run_id)), case)
+        await journal.load()
+        yield journal

@@ -1,0 +1,224 @@
+"""The whole way of one case: generate, score, route, review, store."""
+
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from prefect.runtime import flow_run
+from prefect.utilities.asyncutils import run_coro_as_sync
+from pydantic import AwareDatetime, JsonValue
+
+from hitl_prefect.answers import answer_type
+from hitl_prefect.concluding import conclude
+from hitl_prefect.configured import policy_of, provider_of, store_of
+from hitl_prefect.desk import check_place
+from hitl_prefect.errors import ConfigError
+from hitl_prefect.forms import check_form
+from hitl_prefect.generating import agenerate
+from hitl_prefect.journal import Journal, open_journal
+from hitl_prefect.models import Case, Frozen, Generation, Message, Route, Score, as_slug
+from hitl_prefect.outcomes import Outcome, Review
+from hitl_prefect.policy import REVIEW_ALL, Policy
+from hitl_prefect.reviewing import areview
+from hitl_prefect.routing import check_rules, route
+from hitl_prefect.scoring import check_scorers, score
+from hitl_prefect.storing import asave_outcome
+
+__all__ = ["aresolve_case", "resolve_case"]
+
+A = TypeVar("A")
+
+
+class _Opened(Frozen):
+    """What this flow run began with; it stays so when the code changes while a review waits."""
+
+    case: Case
+    policy: Policy
+    model: str
+    opened_at: AwareDatetime
+
+
+class _Judged(Frozen):
+    """What the machine thought of an attempt."""
+
+    score: Score
+    route: Route
+
+
+async def aresolve_case(
+    prompt: str | tuple[Message, ...],
+    *,
+    answer: type[A] = str,  # type: ignore[assignment]  # a plain answer is text
+    model: str,
+    task: str,
+    store: str,
+    policy: Policy | str = REVIEW_ALL,
+    case_id: str | None = None,
+    metadata: dict[str, str | int | float | bool | None] | None = None,
+) -> Outcome[A]:
+    """Resolve one case: the model answers, and a person decides where it is unsure.
+
+    Args:
+        prompt: What to ask, or the whole conversation.
+        answer: The type of the answer: anything that pydantic can validate.
+        model: `provider:name`, or the name of a saved block.
+        task: What kind of case this is, as a slug: `invoices`.
+        store: Where the outcome is kept: `folder:` path, `s3://` URL, or the name of a saved block.
+        policy: The policy, or the name of a saved block. Without a bar a person sees every case.
+        case_id: Names the case; one outcome per case and task. Default: the flow run's id, for one case per run.
+        metadata: Facts for people and reports; never sent to the model.
+
+    Returns:
+        The stored outcome, its `final_answer` of the type asked for.
+
+    Raises:
+        ConfigError: If something that the review will need is missing; before the model is asked.
+        ProviderError: If the model could not be asked, after retries.
+        StoreError: If the outcome could not be stored, after retries; the decision is not lost, a retry finishes.
+    """
+    case = _case(prompt, answer=answer, task=task, case_id=case_id, metadata=metadata or {})
+    chosen = await policy_of(policy)
+    await _check(case, chosen, model=model, store=store)
+    async with open_journal(case) as journal:
+        if journal is None:
+            raise ConfigError("resolve_case needs a flow run: call it in the body of a function with @flow")
+        opened = await _open(journal, case, chosen, model)
+        outcome = journal.read("outcome", Outcome[JsonValue]) or await _decide(journal, opened)
+        await asave_outcome(outcome, store=store)
+    return Outcome[answer].model_validate_json(outcome.stored)  # type: ignore[valid-type]  # a type known at run time
+
+
+def resolve_case(
+    prompt: str | tuple[Message, ...],
+    *,
+    answer: type[A] = str,  # type: ignore[assignment]  # a plain answer is text
+    model: str,
+    task: str,
+    store: str,
+    policy: Policy | str = REVIEW_ALL,
+    case_id: str | None = None,
+    metadata: dict[str, str | int | float | bool | None] | None = None,
+) -> Outcome[A]:
+    """The same as `aresolve_case`, for a flow that is not async."""
+    return run_coro_as_sync(
+        aresolve_case(
+            prompt,
+            answer=answer,
+            model=model,
+            task=task,
+            store=store,
+            policy=policy,
+            case_id=case_id,
+            metadata=metadata,
+        )
+    )
+
+
+def _case(prompt: str | tuple[Message, ...], *, task: str, case_id: str | None, **facts: Any) -> Case:
+    try:
+        return Case(id=case_id or str(flow_run.id), task=task, prompt=prompt, **facts)
+    except ValueError as exc:
+        raise ConfigError(
+            f"case {case_id!r} of task {task!r}: {exc}\nA case id holds letters, digits and ._- only; "
+            f"a task is a slug such as {as_slug(task)!r}"
+        ) from exc
+
+
+async def _check(case: Case, policy: Policy, *, model: str, store: str) -> None:
+    """Everything that can be wrong is found before the model is asked."""
+    check_place()
+    check_form(case.answer)
+    check_rules(policy, case.answer)
+    check_scorers(policy, (await provider_of(model)).name)
+    await store_of(store)
+    if policy.on_deadline == "fallback":
+        _check_fallback(case, policy)
+
+
+def _check_fallback(case: Case, policy: Policy) -> None:
+    try:
+        answer_type(case.answer).from_json(policy.fallback)
+    except ValueError as exc:
+        raise ConfigError(f"policy.fallback does not fit the answer type: {exc}") from exc
+
+
+_prompts: dict[tuple[object, object, str], str] = {}
+"""The prompt of each case that this process opened in this run of the flow."""
+
+
+async def _open(journal: Journal, case: Case, policy: Policy, model: str) -> _Opened:
+    here = (journal.flow_run_id, flow_run.run_count, journal.slug)
+    if _prompts.setdefault(here, case.prompt_sha256) != case.prompt_sha256:
+        raise ConfigError(f"this flow run already resolves another case of task {case.task!r}: give each a case_id")
+    opened = _Opened(case=case, policy=policy, model=model, opened_at=datetime.now(UTC))
+    stands = journal.read("opened", _Opened) or await journal.record("opened", opened)
+    return stands.model_copy(update={"case": stands.case.model_copy(update={"answer": case.answer})})
+
+
+async def _decide(journal: Journal, opened: _Opened) -> Outcome[JsonValue]:
+    """Attempt after attempt until somebody or something decides."""
+    attempts: list[Generation] = []
+    reviews: list[Review] = []
+    guidance = None
+    while True:
+        earlier = attempts[-1] if attempts else None
+        attempts.append(await agenerate(opened.case, model=opened.model, guidance=guidance, earlier=earlier))
+        judged = await _judge(journal, opened, attempts[-1])
+        if judged.route.action == "review":
+            reviews.append(await areview(opened.case, attempts[-1], judged.score, judged.route, policy=opened.policy))
+        guidance = _asked_again(reviews)
+        if guidance is None:
+            return await journal.record("outcome", _concluded(opened, attempts, judged, reviews))
+
+
+async def _judge(journal: Journal, opened: _Opened, generation: Generation) -> _Judged:
+    step = f"judged-{generation.attempt}"
+    if judged := journal.read(step, _Judged):
+        return judged
+    scored = score(opened.case, generation, policy=opened.policy)
+    routed = route(opened.case, generation, scored, policy=opened.policy)
+    if generation.attempt > 1:
+        routed = _back_to_reviewer(routed)
+    return await journal.record(step, _Judged(score=scored, route=routed))
+
+
+def _back_to_reviewer(routed: Route) -> Route:
+    """Who asked for another attempt sees it, however sure the model is."""
+    if routed.action == "review":
+        return routed
+    asked = {"action": "review", "reason": "rule", "detail": "a reviewer asked for this attempt", "propensity": 1.0}
+    return routed.model_copy(update=asked)
+
+
+def _asked_again(reviews: list[Review]) -> str | None:
+    """The guidance of the last verdict, where it asks for another attempt."""
+    last = reviews[-1].verdicts[-1] if reviews and reviews[-1].verdicts else None
+    if last is None or last.decision != "retry" or reviews[-1].deadline_passed_at:
+        return None
+    return last.guidance
+
+
+def _concluded(
+    opened: _Opened, attempts: list[Generation], judged: _Judged, reviews: list[Review]
+) -> Outcome[JsonValue]:
+    return conclude(
+        opened.case,
+        attempts[-1],
+        judged.score,
+        judged.route,
+        _joined(reviews),
+        policy=opened.policy,
+        earlier=attempts[:-1],
+    )
+
+
+def _joined(reviews: list[Review]) -> Review | None:
+    """The reviews of all attempts as one."""
+    if not reviews:
+        return None
+    return reviews[-1].model_copy(
+        update={
+            "verdicts": tuple(verdict for one in reviews for verdict in one.verdicts),
+            "refused_answers": tuple(answer for one in reviews for answer in one.refused_answers),
+            "escalated": any(one.escalated for one in reviews),
+        }
+    )
