@@ -1,0 +1,154 @@
+"""A folder as a store: for one machine, for tests, and for trying things out."""
+
+import contextlib
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from hitl_prefect.errors import ObjectMissing, StoreDenied, StoreUnavailable
+from hitl_prefect.protocols import PutResult
+from hitl_prefect.stores.once import CreateResult, check_key, check_own, check_prefix, compare, quarantine_key, visible
+
+__all__ = ["FolderStore"]
+
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+_NOT_A_FOLDER = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG}
+
+
+class FolderStore:
+    """One file per object, below `root`.
+
+    A file appears whole or not at all, and is on the disk when `put_once` returns.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as root:
+    ...     store = FolderStore(root)
+    ...     store.put_once("outcomes/c1.json", b"{}"), store.put_once("outcomes/c1.json", b"{}"), store.keys()
+    ('created', 'already', ['outcomes/c1.json'])
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root).expanduser().absolute()
+
+    def __repr__(self) -> str:
+        return f"FolderStore({str(self.root)!r})"
+
+    @property
+    def url(self) -> str:
+        """`folder:` and the absolute path."""
+        return f"folder:{self.root}"
+
+    def put_once(self, key: str, body: bytes) -> PutResult:
+        """Write `body` unless `key` is taken; see `hitl_prefect.protocols.Store`."""
+        check_key(quarantine_key(key, body))
+        result = self.create(key, body)
+        if result == "unsupported":
+            raise StoreDenied(f"the file system of {self.root} has no hard links: choose a folder on another one")
+        return "created" if result == "wrote" else compare(self, key, body)
+
+    def create(self, key: str, body: bytes) -> CreateResult:
+        """Create a file whole, or not at all, where no file stands."""
+        path = self._path(key)
+        with self._translated(key):
+            _make_folder(path.parent)
+            with _synced_temporary(path.parent, body) as temporary:
+                return _link(temporary, path)
+
+    def write(self, key: str, body: bytes) -> None:
+        """Write a file whole, whatever stood there."""
+        path = self._path(key)
+        with self._translated(key):
+            _make_folder(path.parent)
+            with _synced_temporary(path.parent, body) as temporary:
+                temporary.replace(path)
+
+    def get(self, key: str) -> bytes:
+        """The bytes under `key`."""
+        path = self._path(key)
+        with self._translated(key):
+            try:
+                return path.read_bytes()
+            except FileNotFoundError as exc:
+                raise ObjectMissing(f"nothing stands under {key!r} in {self.url}") from exc
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """The keys below `prefix`, sorted; empty where the folder does not exist yet."""
+        folder = self.root / check_prefix(prefix).rpartition("/")[0]
+        with self._translated(prefix):
+            keys = (path.relative_to(self.root).as_posix() for path in _files(folder))
+            return sorted(key for key in keys if visible(key, prefix))
+
+    def discard(self, key: str) -> None:
+        """Delete one of this package's own files, below `_hitl/`."""
+        path = self._path(check_own(key))
+        with self._translated(key):
+            path.unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self.root / check_key(key)
+
+    @contextlib.contextmanager
+    def _translated(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except PermissionError as exc:
+            raise StoreDenied(f"no permission for {key!r} in {self.url}: change its owner or mode") from exc
+        except OSError as exc:
+            what = f"{key!r} in {self.url}: {os.strerror(exc.errno or errno.EIO)}"
+            raise (StoreDenied if exc.errno in _NOT_A_FOLDER else StoreUnavailable)(what) from exc
+
+
+@contextlib.contextmanager
+def _synced_temporary(folder: Path, body: bytes) -> Iterator[Path]:
+    """A hidden file with `body` in it, gone afterwards; what happened in between is on the disk."""
+    temporary = folder / f".{uuid.uuid4().hex}.tmp"
+    try:
+        with temporary.open("xb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+        _sync(folder)
+
+
+def _link(temporary: Path, path: Path) -> CreateResult:
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        return "taken"
+    except OSError as exc:
+        if exc.errno in _NO_HARD_LINKS:
+            return "unsupported"
+        raise
+    return "wrote"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder, onerror=_raise_unless_gone):
+        yield from (Path(parent, name) for name in names)
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _make_folder(folder: Path) -> None:
+    """Like `mkdir -p`, with each new name on the disk."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

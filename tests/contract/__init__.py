@@ -1,0 +1,1 @@
+"""All stores keep the same promises."""

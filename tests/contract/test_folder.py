@@ -1,0 +1,75 @@
+"""The folder store: files appear whole or not at all, and what the file system says is translated."""
+
+import os
+import resource
+import signal
+import threading
+
+import pytest
+
+from hitl_prefect.errors import ObjectMissing, StoreDenied, StoreUnavailable
+from hitl_prefect.stores import FolderStore
+
+
+def test_no_file_is_ever_seen_half_written(tmp_path):
+    """A reader that looks all the time sees nothing, or all 4 MB."""
+    store, body, seen, done = FolderStore(tmp_path), b"x" * 4_000_000, set(), threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            try:
+                seen.add(len(store.get("outcomes/c1.json")))
+            except ObjectMissing:
+                seen.add(0)
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    store.put_once("outcomes/c1.json", body)
+    done.set()
+    reader.join()
+
+    assert seen <= {0, len(body)}
+
+
+def test_nothing_temporary_stays_or_is_listed(tmp_path):
+    (tmp_path / "outcomes").mkdir()
+    (tmp_path / "outcomes/.left-by-a-crash.tmp").write_bytes(b"half")
+    store = FolderStore(tmp_path)
+    store.put_once("outcomes/c1.json", b"{}")
+
+    assert store.keys() == ["outcomes/c1.json"]
+    assert sorted(path.name for path in (tmp_path / "outcomes").iterdir()) == [".left-by-a-crash.tmp", "c1.json"]
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path):
+    """A limit on the size of files stands in for the disk: it says the same at the same place."""
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(StoreUnavailable, match="File too large"):
+            FolderStore(tmp_path).put_once("outcomes/c1.json", b"x" * 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_key_below_another_key_is_denied(tmp_path):
+    store = FolderStore(tmp_path)
+    store.put_once("a", b"{}")
+
+    with pytest.raises(StoreDenied, match="a/b"):
+        store.put_once("a/b", b"{}")
+
+
+def test_a_folder_of_somebody_else_is_denied(tmp_path, request):
+    """Root may write everywhere, and so becomes nobody for a moment."""
+    tmp_path.chmod(0o500)
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+        request.addfinalizer(lambda: os.seteuid(0))
+
+    with pytest.raises(StoreDenied, match="no permission"):
+        FolderStore(tmp_path).put_once("a.json", b"{}")
