@@ -11,13 +11,16 @@ from typing import Any, NoReturn
 from pydantic import JsonValue
 
 from hitl_prefect.answers import answer_type
+from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.errors import ConfigError, FormError
 
-__all__ = ["answer_schema", "escape_kinds", "prefill", "unescape_kinds"]
+__all__ = ["answer_schema", "escape_kinds", "prefill", "unescape_kinds", "with_empty_lists"]
 
 Schema = dict[str, Any]
 
 _KIND = "__prefect_kind"
+_RESERVED = {_KIND, "__proto__", "hasOwnProperty"}
+"""What the server takes for a template, and what the V1 UI reads of an object of its own."""
 _SAFE_INTEGER = 2**53 - 1
 """Browsers hold larger whole numbers only roughly."""
 _JSON_HELP = "Written as JSON."
@@ -35,7 +38,7 @@ def answer_schema(answer: Any) -> Schema:
     except ConfigError as exc:
         raise FormError(str(exc)) from exc
     schema = _Fields(raw.get("$defs", {})).field(raw, "answer", ())
-    if any(option.get("type") == "null" for option in schema.get("anyOf", ())) or schema.get("type") == "null":
+    if _allows_none(raw) or _allows_none(schema):
         _refuse("answer", "may be None, which looks like no answer at all", "a model with an optional field")
     return schema
 
@@ -59,17 +62,30 @@ def prefill(schema: Schema, value: JsonValue) -> JsonValue:
     return value
 
 
+def with_empty_lists(schema: Schema, value: Any) -> Any:
+    """What was submitted, with the lists that a person emptied: one UI leaves them out, which must not be an error."""
+    if "anyOf" in schema:
+        return with_empty_lists(_option(schema["anyOf"], value), value)
+    if isinstance(value, list):
+        return [with_empty_lists(schema.get("items", {}), item) for item in value]
+    if not isinstance(value, dict) or "properties" not in schema:
+        return value
+    fields = schema["properties"]
+    empty: dict[str, Any] = {name: [] for name, field in fields.items() if field.get("default") == []}
+    return empty | {name: with_empty_lists(fields.get(name, {}), item) for name, item in value.items()}
+
+
 def escape_kinds(value: JsonValue) -> JsonValue:
     """A value that the Prefect server stores to the letter, even where it holds `__prefect_kind`.
 
     The server renders such objects as templates. As JSON text it only parses them.
 
     >>> escape_kinds({"a": {"__prefect_kind": "jinja", "template": "{{ 7*7 }}"}})
-    {'__prefect_kind': 'json', 'value': '{"a": {"__prefect_kind": "jinja", "template": "{{ 7*7 }}"}}'}
+    {'__prefect_kind': 'json', 'value': '{"a":{"__prefect_kind":"jinja","template":"{{ 7*7 }}"}}'}
     >>> escape_kinds({"a": 1})
     {'a': 1}
     """
-    return _as_json_text(value) if _holds_kind(value) else value
+    return {_KIND: "json", "value": canonical_bytes(value).decode()} if _holds_kind(value) else value
 
 
 def unescape_kinds(value: JsonValue) -> JsonValue:
@@ -118,13 +134,17 @@ class _Fields:
             return _json_text(node)
         if node.get("additionalProperties"):
             _refuse(path, "allows fields that nobody declared, which no form can draw", "a field of type dict")
-        if _KIND in node["properties"]:
-            _refuse(f"{path}.{_KIND}", "is named like Prefect's own templates", "another name or alias")
+        for name in _RESERVED & node["properties"].keys():
+            _refuse(f"{path}.{name}", "has a name that Prefect keeps for itself", "another name or alias")
         fields = {
             name: {**self.field(sub, f"{path}.{name}", inside), "title": sub.get("title", _title(name))}
             for name, sub in node["properties"].items()
         }
-        return {**_kept(node), "properties": fields, "required": [n for n in fields if _is_required(node, n)]}
+        for name in node.get("required", ()):
+            if fields[name].get("type") == "array" and not fields[name]["minItems"]:
+                fields[name]["default"] = []
+        required = [name for name in fields if _is_required(node, name) and "default" not in fields[name]]
+        return {**_kept(node), "properties": fields, "required": required}
 
     def _array(self, node: Schema, path: str, inside: tuple[str, ...]) -> Schema:
         parts = [self.field(part, f"{path}.{n}", inside) for n, part in enumerate(node.get("prefixItems", ()))]
@@ -148,6 +168,10 @@ class _Fields:
         if not all("type" in option for option in flat):
             return _json_text(node)
         return {**_beside_union(node), "anyOf": flat}
+
+
+def _allows_none(schema: Schema) -> bool:
+    return any(option.get("type") == "null" for option in [schema, *schema.get("anyOf", ())])
 
 
 def _kept(node: Schema) -> Schema:

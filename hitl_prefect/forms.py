@@ -15,7 +15,7 @@ from hitl_prefect.answers import AnswerType, Reading, answer_type, problems_of
 from hitl_prefect.canonical import canonical_bytes, sha256_of
 from hitl_prefect.errors import AnswerRefused
 from hitl_prefect.form_description import describe
-from hitl_prefect.form_fields import answer_schema, escape_kinds, prefill, unescape_kinds
+from hitl_prefect.form_fields import answer_schema, escape_kinds, prefill, unescape_kinds, with_empty_lists
 from hitl_prefect.models import Case, Frozen, Generation, Route, Score, Sha256
 from hitl_prefect.outcomes import Channel, Decision
 from hitl_prefect.policy import Policy
@@ -34,6 +34,8 @@ _DECISION_HELP = {
     "retry": "retry: the model tries again with your guidance.",
     "escalate": "escalate: somebody else decides.",
 }
+# The V1 UI gives the description no height at all once the fields fill the window.
+_HIDDEN_HELP = "If no prompt stands above, the window is too low for the V1 UI: switch to V2, or run `hitl show`."
 
 
 class Form(Frozen):
@@ -131,6 +133,8 @@ def read_form(form: Form, case: Case, data: dict[str, Any]) -> FormAnswer:
         AnswerRefused: If it does not apply; `errors` holds one sentence per problem, for the person who is asked again.
     """
     said = {key: value for key, value in data.items() if value is not None}
+    if "answer" in said:
+        said["answer"] = with_empty_lists(answer_schema(case.answer), said["answer"])
     reading = _read_answer(form, answer_type(case.answer), said)
     errors = (*_wrong_entries(form, said), *reading.problems)
     if errors:
@@ -173,8 +177,8 @@ def _decision_field(generation: Generation, policy: Policy, *, escalated: bool) 
         "retry": generation.attempt < policy.max_attempts,
         "escalate": bool(policy.escalate_to) and not escalated,
     }
-    help_text = " ".join(_DECISION_HELP[name] for name, is_offered in offered.items() if is_offered)
     choices = [name for name, is_offered in offered.items() if is_offered]
+    help_text = " ".join([*(_DECISION_HELP[name] for name in choices), _HIDDEN_HELP])
     return {"title": "Decision", "type": "string", "enum": choices, "description": help_text, "position": 0}
 
 
