@@ -2,8 +2,8 @@
 
 A store that ignores `If-None-Match` overwrites whatever stands under a key, so looking before writing is not enough:
 two writers can look at the same moment. Here each writer first announces itself under a key of its own, below
-`_hitl/claims/`, and writes only when it sees no announcement of other bytes. Of two writers at least one sees the
-other, so two different bodies are never written to one key, and the smaller announcement goes first.
+`_hitl/claims/`, and writes only when it sees no other announcement. Of two writers at least one sees the other, so two
+different bodies are never written to one key, and the smaller announcement goes first.
 
 This holds on every store that shows a finished write to the next read and the next listing. Where listings lag behind
 (OpenStack Swift), what remains is the time of that lag, for writers of *different* outcomes of one case.
@@ -19,7 +19,7 @@ import time
 import uuid
 from collections.abc import Iterator
 
-from hitl_prefect.errors import ObjectMissing, StoreError, StoreUnavailable
+from hitl_prefect.errors import StoreError, StoreUnavailable
 from hitl_prefect.stores.once import OWN, CreateResult, RawStore
 
 __all__ = ["create_announced"]
@@ -27,6 +27,7 @@ __all__ = ["create_announced"]
 _ATTEMPTS = 9
 _FIRST_PAUSE_S = 0.02
 """Doubled each time, with jitter: 10 s in all, on average."""
+_PATIENCE_WITH_THE_SAME = 5
 _BODY = b"{}"
 """Not empty: a Ceph gateway without `tcp_nodelay` takes 44 ms for an empty body, and 3 ms for any other."""
 
@@ -46,12 +47,10 @@ def create_announced(store: RawStore, key: str, body: bytes) -> CreateResult:
     for attempt in range(_ATTEMPTS):
         mine = mine or _announce(store, folder, body)
         with _withdrawn_on_error(store, mine):
-            rivals = _rivals(store, folder, body)
-            if _stands(store, key):
-                _withdraw(store, mine)
-                return "taken"
-        if not rivals:
-            return _write_alone(store, key, body, mine)
+            rivals = _rivals(store, folder, mine, attempt)
+            taken = store.stands(key)
+        if taken or not rivals:
+            return _wait_for_writer(store, folder, mine) if taken else _write_alone(store, key, body, mine)
         if min(rivals) < mine:
             mine = _withdraw(store, mine)
         _pause(attempt)
@@ -69,10 +68,24 @@ def _announce(store: RawStore, folder: str, body: bytes) -> str:
     return mine
 
 
-def _rivals(store: RawStore, folder: str, body: bytes) -> list[str]:
-    """The announcements of other bytes that stand, and are not only still listed."""
-    others = (claim for claim in store.keys(folder) if not claim.startswith(f"{folder}{_digest(body)}."))
-    return [claim for claim in others if _stands(store, claim)]
+def _rivals(store: RawStore, folder: str, mine: str, attempt: int) -> list[str]:
+    """The other announcements that stand, and are not only still listed.
+
+    One of the same bytes counts for the first 0.6 s only: it may be our own, left by a crash, and cannot do harm.
+    """
+    ours = mine if attempt < _PATIENCE_WITH_THE_SAME else mine.partition(".")[0]
+    others = (claim for claim in store.keys(folder) if not claim.startswith(ours))
+    return [claim for claim in others if store.stands(claim)]
+
+
+def _wait_for_writer(store: RawStore, folder: str, mine: str) -> CreateResult:
+    """Wait until whoever wrote is done: rclone shows an object before it is whole."""
+    _withdraw(store, mine)
+    for attempt in range(_ATTEMPTS - 2):
+        if not _rivals(store, folder, mine, attempt=0):
+            break
+        _pause(attempt)
+    return "taken"
 
 
 def _write_alone(store: RawStore, key: str, body: bytes, mine: str) -> CreateResult:
@@ -82,14 +95,6 @@ def _write_alone(store: RawStore, key: str, body: bytes, mine: str) -> CreateRes
     stands = store.get(key)
     _withdraw(store, mine)
     return "wrote" if stands == body else "taken"
-
-
-def _stands(store: RawStore, key: str) -> bool:
-    try:
-        store.get(key)
-    except ObjectMissing:
-        return False
-    return True
 
 
 @contextlib.contextmanager

@@ -73,6 +73,12 @@ class FolderStore:
             except FileNotFoundError as exc:
                 raise ObjectMissing(f"nothing stands under {key!r} in {self.url}") from exc
 
+    def stands(self, key: str) -> bool:
+        """Whether a file stands under `key`."""
+        path = self._path(key)
+        with self._translated(key):
+            return path.is_file()
+
     def keys(self, prefix: str = "") -> list[str]:
         """The keys below `prefix`, sorted; empty where the folder does not exist yet."""
         folder = self.root / check_prefix(prefix).rpartition("/")[0]

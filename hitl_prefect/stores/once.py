@@ -51,6 +51,10 @@ class RawStore(Protocol):
         """The bytes under `key`, or `ObjectMissing`."""
         ...
 
+    def stands(self, key: str) -> bool:
+        """Whether anything stands under `key`."""
+        ...
+
     def keys(self, prefix: str = "") -> list[str]:
         """The keys below `prefix`, sorted."""
         ...

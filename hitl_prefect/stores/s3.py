@@ -93,7 +93,7 @@ class S3Store(S3Access):
             answer = self._put_if_absent(key, body)
             if answer != "busy":
                 return answer
-            if self._stands(key):
+            if self.stands(key):
                 return "taken"
             time.sleep(pause_s)
         raise StoreUnavailable(f"other writers keep {key!r} in {self.url} busy: try again later")
@@ -110,6 +110,15 @@ class S3Store(S3Access):
             with answer["Body"] as stream:
                 body: bytes = stream.read()
         return self._checked(key, body, answer["Metadata"])
+
+    def stands(self, key: str) -> bool:
+        """Whether anything stands under `key`; a missing bucket holds nothing."""
+        try:
+            with translated(self, key):
+                self._s3.head_object(Bucket=self.bucket, Key=self._name(key))
+        except ObjectMissing:
+            return False
+        return True
 
     def keys(self, prefix: str = "") -> list[str]:
         """The keys below `prefix`, sorted; a listing is asked for page by page, 1,000 keys each."""
@@ -172,13 +181,6 @@ class S3Store(S3Access):
                     raise
                 return answer
         return "wrote"
-
-    def _stands(self, key: str) -> bool:
-        try:
-            self.get(key)
-        except ObjectMissing:
-            return False
-        return True
 
     def _checked(self, key: str, body: bytes, metadata: dict[str, str]) -> bytes:
         # rclone gives the names back in title case.

@@ -62,7 +62,8 @@ def translated(store: _Place, key: str) -> Iterator[None]:
 
 def _from_answer(exc: Any, what: str) -> StoreError:
     status, code = _status(exc), str(exc.response.get("Error", {}).get("Code", ""))
-    if code == "NoSuchKey":
+    # The answer to HEAD has no body, and so no better code than the status.
+    if code in ("NoSuchKey", "404"):
         return ObjectMissing(f"nothing stands under {what}")
     if code in _TRY_AGAIN or status == 429 or (status >= 500 and status != 501):
         return StoreUnavailable(f"the store answered {status} {code} to {what}: try again later")
