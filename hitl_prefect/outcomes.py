@@ -1,8 +1,7 @@
 """What people said, and the final, stored fact about a case: `hitl.outcome/v1`."""
 
-import re
 from datetime import UTC
-from typing import Generic, Literal, Self
+from typing import Any, Generic, Literal, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, model_validator
 from typing_extensions import TypeVar
@@ -20,6 +19,7 @@ __all__ = [
     "Verdict",
     "Versions",
     "outcome_key",
+    "outcome_schema",
 ]
 
 Answer = TypeVar("Answer", default=JsonValue)
@@ -146,6 +146,7 @@ def outcome_key(outcome: "Outcome[Answer]") -> str:
     return f"outcomes/v1/task={outcome.case.task}/dt={day}/{outcome.case.id}.json"
 
 
-def is_outcome_key(key: str) -> bool:
-    """Whether a key is one that `outcome_key` could have made."""
-    return bool(re.fullmatch(r"outcomes/v1/task=[a-z0-9-]+/dt=\d{4}-\d{2}-\d{2}/[A-Za-z0-9][A-Za-z0-9._-]*\.json", key))
+def outcome_schema() -> dict[str, Any]:
+    """The JSON Schema of a stored outcome, as it stands in `data/schemas/hitl.outcome.v1.json`."""
+    schema = Outcome[JsonValue].model_json_schema(by_alias=True, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:hitl.outcome:v1", **schema}

@@ -1,0 +1,50 @@
+"""Cases, generations and the rest with everything filled in, for tests that look at one thing."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hitl_prefect.models import Case, Generation, Route, Score
+from hitl_prefect.outcomes import CaseRecord, Outcome, Versions
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+def a_case(**changes: Any) -> Case:
+    return Case(**{"id": "c1", "task": "invoices", "prompt": "Extract.", **changes})
+
+
+def a_generation(**changes: Any) -> Generation:
+    facts = {
+        "answer": {"total": 12.5},
+        "text": '{"total": 12.5}',
+        "status": "ok",
+        "model": "gpt-5-mini",
+        "provider": "openai",
+        "prompt_sha256": a_case().prompt_sha256,
+        "created_at": NOON,
+    }
+    return Generation(**{**facts, **changes})
+
+
+def a_score(confidence: float | None = 0.8, **changes: Any) -> Score:
+    return Score(confidence=confidence, combined="min(stated)", **changes)
+
+
+def a_route(**changes: Any) -> Route:
+    facts = {"action": "accept", "reason": "above_bar", "propensity": 0.0, "policy_version": "abc"}
+    return Route(**{**facts, **changes})
+
+
+def an_outcome(**changes: Any) -> Outcome[Any]:
+    facts = {
+        "case": CaseRecord.of(a_case()),
+        "generation": a_generation(),
+        "score": a_score(),
+        "route": a_route(),
+        "decision": "accept",
+        "final_answer": {"total": 12.5},
+        "decided_by": "model",
+        "decided_at": NOON,
+        "versions": Versions(hitl_prefect="0.1.0", prefect="3.8.8"),
+    }
+    return Outcome[Any](**{**facts, **changes})
