@@ -5,24 +5,17 @@ them drops or mangles is rewritten; what cannot be rewritten is refused before a
 holds the proof for each kind of field.
 """
 
-import json
 from typing import Any, NoReturn
 
-from pydantic import JsonValue
-
 from hitl_prefect.answers import answer_type
-from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.errors import ConfigError, FormError
 
-__all__ = ["answer_schema", "escape_kinds", "prefill", "unescape_kinds", "with_empty_lists"]
+__all__ = ["Schema", "answer_schema"]
 
 Schema = dict[str, Any]
 
-_KIND = "__prefect_kind"
-_RESERVED = {_KIND, "__proto__", "hasOwnProperty"}
+_RESERVED = {"__prefect_kind", "__proto__", "hasOwnProperty"}
 """What the server takes for a template, and what the V1 UI reads of an object of its own."""
-_SAFE_INTEGER = 2**53 - 1
-"""Browsers hold larger whole numbers only roughly."""
 _JSON_HELP = "Written as JSON."
 _DATETIME_HELP = "Date and time in ISO 8601, such as 2026-01-31T14:30:00Z."
 
@@ -34,75 +27,15 @@ def answer_schema(answer: Any) -> Schema:
         FormError: If a person could not submit it; the message names the field and what to use instead.
     """
     try:
-        raw = answer_type(answer).json_schema
+        reader = answer_type(answer)
     except ConfigError as exc:
         raise FormError(str(exc)) from exc
+    raw = reader.json_schema
+    _check_round_trip(raw, reader.adapter.json_schema(mode="serialization"))
     schema = _Fields(raw.get("$defs", {})).field(raw, "answer", ())
     if _allows_none(raw) or _allows_none(schema):
         _refuse("answer", "may be None, which looks like no answer at all", "a model with an optional field")
     return schema
-
-
-def prefill(schema: Schema, value: JsonValue) -> JsonValue:
-    """A value as the `default` of its field; what the form has no field for is left out.
-
-    Anything that the UI or the server would mangle is written as JSON text, which the server reads back to the letter:
-    free-form objects (the server would render `__prefect_kind` in them) and whole numbers too large for a browser.
-    """
-    if "type" not in schema and "anyOf" not in schema:
-        return _as_json_text(value)
-    if "anyOf" in schema:
-        return prefill(_option(schema["anyOf"], value), value)
-    if isinstance(value, dict):
-        return _prefill_object(schema, value)
-    if isinstance(value, list):
-        return [prefill(schema.get("items", {}), item) for item in value]
-    if isinstance(value, int) and abs(value) > _SAFE_INTEGER:
-        return _as_json_text(value)
-    return value
-
-
-def with_empty_lists(schema: Schema, value: Any) -> Any:
-    """What was submitted, with the lists that a person emptied: one UI leaves them out, which must not be an error."""
-    if "anyOf" in schema:
-        return with_empty_lists(_option(schema["anyOf"], value), value)
-    if isinstance(value, list):
-        return [with_empty_lists(schema.get("items", {}), item) for item in value]
-    if not isinstance(value, dict) or "properties" not in schema:
-        return value
-    fields = schema["properties"]
-    empty: dict[str, Any] = {name: [] for name, field in fields.items() if field.get("default") == []}
-    return empty | {name: with_empty_lists(fields.get(name, {}), item) for name, item in value.items()}
-
-
-def escape_kinds(value: JsonValue) -> JsonValue:
-    """A value that the Prefect server stores to the letter, even where it holds `__prefect_kind`.
-
-    The server renders such objects as templates. As JSON text it only parses them.
-
-    >>> escape_kinds({"a": {"__prefect_kind": "jinja", "template": "{{ 7*7 }}"}})
-    {'__prefect_kind': 'json', 'value': '{"a":{"__prefect_kind":"jinja","template":"{{ 7*7 }}"}}'}
-    >>> escape_kinds({"a": 1})
-    {'a': 1}
-    """
-    return {_KIND: "json", "value": canonical_bytes(value).decode()} if _holds_kind(value) else value
-
-
-def unescape_kinds(value: JsonValue) -> JsonValue:
-    """What the server makes of `escape_kinds(value)` or of a `prefill`: JSON text parsed, all else as it stands.
-
-    >>> unescape_kinds({"meta": {"__prefect_kind": "json", "value": "[1]"}})
-    {'meta': [1]}
-    """
-    if isinstance(value, list):
-        return [unescape_kinds(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    text = value.get("value")
-    if value.get(_KIND) == "json" and isinstance(text, str):
-        parsed: JsonValue = json.loads(text)
-        return parsed
-    return {key: unescape_kinds(item) for key, item in value.items()}
 
 
 class _Fields:
@@ -170,6 +103,18 @@ class _Fields:
         return {**_beside_union(node), "anyOf": flat}
 
 
+def _check_round_trip(read: Schema, written: Schema) -> None:
+    """A draft is written by the type and read back by it, so both must use the same names."""
+    pairs = [("answer", read, written)]
+    pairs += [(name, node, written.get("$defs", {}).get(name, node)) for name, node in read.get("$defs", {}).items()]
+    for path, into, out in pairs:
+        for name in into.get("properties", {}).keys() - out.get("properties", {}).keys():
+            _refuse(f"{path}.{name}", "is read under a name that it is not written under", "one alias for both")
+        for name in out.get("properties", {}).keys() - into.get("properties", {}).keys():
+            if into.get("additionalProperties") is False:
+                _refuse(f"{path}.{name}", "is computed, and its model forbids to read it back", "extra='ignore'")
+
+
 def _allows_none(schema: Schema) -> bool:
     return any(option.get("type") == "null" for option in [schema, *schema.get("anyOf", ())])
 
@@ -235,24 +180,6 @@ def _told_apart(options: list[Schema]) -> bool:
     )
 
 
-def _option(options: list[Schema], value: JsonValue) -> Schema:
-    return next((option for option in options if _fits(option, value)), options[0])
-
-
-def _fits(option: Schema, value: JsonValue) -> bool:
-    if value is None or option.get("type") == "null":
-        return value is None and option.get("type") == "null"
-    if not isinstance(value, dict):
-        return True
-    tags = {name: sub["enum"][0] for name, sub in option.get("properties", {}).items() if len(sub.get("enum", ())) == 1}
-    return all(value.get(name) == tag for name, tag in tags.items())
-
-
-def _prefill_object(schema: Schema, value: dict[str, JsonValue]) -> JsonValue:
-    fields = schema.get("properties", {})
-    return {name: prefill(fields[name], item) for name, item in value.items() if name in fields}
-
-
 def _title(name: str) -> str:
     """A field's own name as pydantic would write it; a nested model brings only the name of its class."""
     return name.replace("_", " ").strip().title() or name
@@ -260,16 +187,6 @@ def _title(name: str) -> str:
 
 def _nameless(schema: Schema) -> Schema:
     return {key: value for key, value in schema.items() if key != "title"}
-
-
-def _holds_kind(value: JsonValue) -> bool:
-    if isinstance(value, dict):
-        return _KIND in value or any(_holds_kind(item) for item in value.values())
-    return isinstance(value, list) and any(_holds_kind(item) for item in value)
-
-
-def _as_json_text(value: JsonValue) -> JsonValue:
-    return {_KIND: "json", "value": json.dumps(value, ensure_ascii=False, indent=2)}
 
 
 def _refuse(path: str, what: str, instead: str) -> NoReturn:

@@ -15,7 +15,8 @@ from hitl_prefect.answers import AnswerType, Reading, answer_type, problems_of
 from hitl_prefect.canonical import canonical_bytes, sha256_of
 from hitl_prefect.errors import AnswerRefused
 from hitl_prefect.form_description import describe
-from hitl_prefect.form_fields import answer_schema, escape_kinds, prefill, unescape_kinds, with_empty_lists
+from hitl_prefect.form_fields import answer_schema
+from hitl_prefect.form_values import escape_kinds, prefill, unescape_kinds, with_empty_lists
 from hitl_prefect.models import Case, Frozen, Generation, Route, Score, Sha256
 from hitl_prefect.outcomes import Channel, Decision
 from hitl_prefect.policy import Policy
@@ -190,7 +191,11 @@ def _text_field(title: str, help_text: str, position: int, said: dict[str, Any])
 
 def _reviewer_field(reviewers: tuple[str, ...], said: dict[str, Any]) -> dict[str, Any]:
     field = _text_field("Reviewer", "Your name, as it is kept with the outcome.", 4, said)
-    return {**field, "enum": list(reviewers)} if reviewers else field
+    if not reviewers:
+        return field
+    if field.get("default") not in reviewers:
+        field.pop("default", None)
+    return {**field, "enum": list(reviewers)}
 
 
 def _loose(schema: Any) -> Any:
@@ -234,7 +239,9 @@ def _read_answer(form: Form, reader: AnswerType, said: dict[str, Any]) -> Readin
 
 
 def _approved(form: Form, reader: AnswerType, said: dict[str, Any]) -> Reading:
-    typed = _validated(reader, said.get("answer", form.draft))
+    if canonical_bytes(said.get("answer", form.draft)) == canonical_bytes(form.draft):
+        return Reading(answer=form.draft)
+    typed = _validated(reader, said["answer"])
     changes = typed.problems or tuple(_changes(form.draft, typed.answer))
     if not changes:
         return Reading(answer=form.draft)

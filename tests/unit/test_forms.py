@@ -2,12 +2,12 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
 from jsonschema import Draft202012Validator
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, SecretStr, computed_field, field_validator
 
 from hitl_prefect.answers import answer_type
 from hitl_prefect.errors import AnswerRefused, FormError
@@ -91,6 +91,19 @@ class Reserved(BaseModel):
     kind: str = Field(alias="__prefect_kind")
 
 
+class TwoNames(BaseModel):
+    name: str = Field(validation_alias="label")
+
+
+class Summed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    parts: list[int]
+
+    @computed_field
+    def total(self) -> int:
+        return sum(self.parts)
+
+
 class Left(BaseModel):
     left: str
 
@@ -105,6 +118,8 @@ class Right(BaseModel):
         (Node, "answer.children.0"),
         (Holder, "answer.inner"),
         (Reserved, "answer.__prefect_kind"),
+        (TwoNames, "answer.label"),
+        (Summed, "answer.total"),
         (tuple[str, int], "answer"),
         (dict[str, str] | None, "answer"),
         (str | None, "answer"),
@@ -221,6 +236,14 @@ def test_approve_means_the_draft(answer: dict[str, Any]) -> None:
     form = form_for(DRAFT)
 
     assert read_form(form, CASE, {"decision": "approve", **answer}) == FormAnswer(decision="approve", answer=DRAFT)
+
+
+def test_approve_never_runs_the_draft_through_its_validators_again() -> None:
+    """A validator that changes what it is given would make every draft look edited."""
+    answer = Annotated[str, AfterValidator(lambda text: f"{text}!")]
+    case = Case(id="c1", task="t", prompt="?", answer=answer)
+
+    assert read_form(form_for("a!", case=case), case, {"decision": "approve", "answer": "a!"}).answer == "a!"
 
 
 def test_approve_of_something_else_is_refused() -> None:
