@@ -1,0 +1,1 @@
+"""Can a person do it? Chromium on both of Prefect's UIs."""
