@@ -4,6 +4,7 @@ The model states its confidence inside the structured answer; a person never see
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -109,7 +110,7 @@ class AnswerType:
         Raises:
             ValueError: If the data does not fit the answer type.
         """
-        return self.adapter.validate_json(canonical_bytes(data))
+        return _only_value_errors(lambda: self.adapter.validate_json(canonical_bytes(data)))
 
     def as_json(self, value: Any) -> Any:
         """A value of the answer type as JSON data.
@@ -117,9 +118,19 @@ class AnswerType:
         Raises:
             ValueError: If it holds what JSON cannot say, such as NaN.
         """
-        data = self.adapter.dump_python(value, mode="json", by_alias=True)
+        data = _only_value_errors(lambda: self.adapter.dump_python(value, mode="json", by_alias=True))
         canonical_bytes(data)
         return data
+
+
+def _only_value_errors(check: Callable[[], Any]) -> Any:
+    """What the user's own validators and serialisers raise says one thing: the data does not fit."""
+    try:
+        return check()
+    except ValueError:
+        raise
+    except Exception as exc:
+        raise ValueError(f"the answer type's own code failed: {type(exc).__name__}: {exc}") from exc
 
 
 @lru_cache(maxsize=256)

@@ -6,16 +6,19 @@ from importlib.metadata import version
 from typing import Literal
 
 import httpx
-from packaging.version import Version
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 
 from hitl_prefect.configured import store_of
 from hitl_prefect.errors import HitlError
 from hitl_prefect.models import Frozen
+from hitl_prefect.stores.once import RawStore
 from hitl_prefect.stores.probe import probe
 
 __all__ = ["Check", "acheck_all"]
+
+
+_FASTAPI_TOO_NEW = (0, 151)
 
 
 class Check(Frozen):
@@ -42,7 +45,7 @@ async def acheck_all(stores: tuple[str, ...]) -> list[Check]:
 async def _packages() -> Check:
     prefect, fastapi = version("prefect"), version("fastapi")
     found = f"prefect {prefect}, fastapi {fastapi}"
-    if Version(fastapi) >= Version("0.151"):
+    if tuple(int(part) for part in fastapi.split(".")[:2]) >= _FASTAPI_TOO_NEW:
         follows = "Prefect's server does not start with it: `pip install 'fastapi>=0.139,<0.151'`"
         return Check(what="packages", state="fail", found=found, follows=follows)
     return Check(what="packages", state="ok", found=found)
@@ -74,6 +77,8 @@ async def _store(name: str) -> Check:
     what = f"store {name}"
     try:
         store = await store_of(name)
+        if not isinstance(store, RawStore):
+            return Check(what=what, state="warn", found=f"{store.url} is no store of this package: not raced")
         capability = await asyncio.to_thread(probe, store)
     except HitlError as exc:
         return Check(what=what, state="fail", found=str(exc), follows="an outcome could not be stored")

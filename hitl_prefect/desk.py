@@ -5,11 +5,11 @@ deployment Prefect cannot start the run again, so it is paused and its process l
 """
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from typing import Literal, NoReturn
 from uuid import UUID
 
-import orjson
 from prefect import get_run_logger
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import State
@@ -86,7 +86,7 @@ def check_place() -> Literal["suspended", "paused"]:
 async def typed_in(journal: Journal, asked: Round) -> Typed | None:
     """What a person submitted in this round; `None` where nobody did. An empty resume is nobody."""
     row = await read_row(journal.client, journal.flow_run_id, asked.response_key)
-    return None if row is None else Typed(data=orjson.loads(row[0]), at=row[1])
+    return None if row is None else Typed(data=json.loads(row[0]), at=row[1])
 
 
 async def wait_for_person(journal: Journal, asked: Round, labels: dict[str, str | float], message: str) -> None:
@@ -123,7 +123,7 @@ async def _label(journal: Journal, labels: dict[str, str | float]) -> None:
 
 async def _save_form(journal: Journal, keyset: dict[str, str], form: Form) -> None:
     for part, value in (("schema", form.form_schema), ("description", form.description)):
-        await create_row(journal.client, journal.flow_run_id, keyset[part], orjson.dumps(value).decode())
+        await create_row(journal.client, journal.flow_run_id, keyset[part], json.dumps(value))
 
 
 async def _enter(client: PrefectClient, run_id: UUID, state: State) -> State:

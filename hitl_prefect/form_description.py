@@ -59,7 +59,7 @@ def _refusal(errors: tuple[str, ...], typed: JsonValue) -> str:
 def _why(score: Score, route: Route) -> str:
     detail = f" {code_span(route.detail)}" if route.detail else ""
     rows = [("Confidence", _number(score.confidence), score.combined), ("Bar", _number(route.bar), "")]
-    rows += [(part.name, _number(part.confidence), part.reason) for part in score.parts]
+    rows += [(part.name, _number(part.confidence), part.reason) for part in score.parts if part.confidence is not None]
     rows += [(f"field {name}", _number(value), "") for name, value in score.fields.items()]
     table = "\n".join(
         f"| {code_span(name)} | {value} | {code_span(note) if note else ''} |" for name, value, note in rows

@@ -1,5 +1,6 @@
 """What waits for a person, and answering it over Prefect's public resume endpoint."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -7,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import orjson
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -103,7 +103,7 @@ async def ashow(run_id: UUID) -> WaitingForm:
         keyset = _keyset(run)
         schema = await client.read_flow_run_input(run.id, keyset["schema"])
         description = await client.read_flow_run_input(run.id, keyset["description"])
-    return WaitingForm(waiting=_waiting(run), description=orjson.loads(description), form_schema=orjson.loads(schema))
+    return WaitingForm(waiting=_waiting(run), description=json.loads(description), form_schema=json.loads(schema))
 
 
 async def aanswer(run_id: UUID, typed: dict[str, JsonValue]) -> None:

@@ -6,7 +6,7 @@ acknowledgement or a second writer of the same outcome; other bytes are a confli
 
 import hashlib
 import re
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from hitl_prefect.errors import ConfigError, OutcomeConflict
 
@@ -31,6 +31,7 @@ OWN = "_hitl/"
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\]|//|(^|/)\.|/$|^/")
 
 
+@runtime_checkable
 class RawStore(Protocol):
     """What the rules of this folder are built on; users call `put_once` instead."""
 

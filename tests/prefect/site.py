@@ -1,19 +1,19 @@
 """A user's installation for tests: a Prefect server, a work pool, deployments, and a worker that can be killed."""
 
+import contextlib
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
-import subprocess
-import sys
 
+from hitl_prefect.protocols import Store
 from tests.servers.machine import wait_until
 from tests.servers.prefect import PrefectServer
 
@@ -43,39 +43,50 @@ class Worker:
             )
 
     def kill(self) -> None:
-        """kill -9 of the worker and of every process of its session, the flow runs included."""
+        """Kill -9 of the worker and of every process that it has started, the flow runs included."""
         process, self._process = self._process, None
         if process is None:
             return
-        for pid in _session(process.pid):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        family = _family(process.pid)
+        for pid in family:
+            _kill(pid)
         process.wait(10)
+        wait_until(lambda: not any(_runs(pid) for pid in family), "every process is dead", timeout_s=10)
 
 
-def _session(leader: int) -> list[int]:
-    """The processes of a session, the leader first; a flow run has a process group of its own, but the same session."""
-    found = [leader]
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _family(leader: int) -> list[int]:
+    """A process and all that it has started, whatever sessions they have made for themselves."""
+    parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = stat.read_text().rpartition(")")[2].split()
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
-        if int(fields[3]) == leader and int(stat.parent.name) != leader:
-            found.append(int(stat.parent.name))
+    found = [leader]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
     return found
 
 
 class Site:
     """What a user has: `deploy`, `start`, `answer`, and a look at the runs. Speaks plain REST."""
 
-    def __init__(self, server: PrefectServer, folder: Path, **environment: str) -> None:
-        self.server, self.folder = server, folder
+    def __init__(self, server: PrefectServer, folder: Path, bucket: Store, **environment: str) -> None:
+        self.server, self.folder, self.bucket = server, folder, bucket
         self.environment = server.env | {"PREFECT_WORKER_QUERY_SECONDS": "1", "GATES": str(folder), **environment}
         self.api = httpx.Client(base_url=server.api_url, timeout=30, trust_env=False)
-        self.store = f"folder:{folder / 'outcomes'}"
         self.worker = Worker(self.environment, folder)
 
     def deploy(self, entrypoint: str, *, source: Path = FLOWS, **extra: Any) -> str:
@@ -97,8 +108,12 @@ class Site:
         return self._post("/deployments/", body)["id"]
 
     def start(self, deployment: str, **parameters: Any) -> str:
-        """Trigger a run; returns its id."""
-        body = {"parameters": {"store": self.store, **parameters}, "state": {"type": "SCHEDULED"}}
+        """Trigger a run that stores in the site's bucket; returns its id."""
+        return self.start_as_declared(deployment, store=self.bucket.url, **parameters)
+
+    def start_as_declared(self, deployment: str, **parameters: Any) -> str:
+        """Trigger a run with the deployment's own parameters, but for those given; returns its id."""
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
         return self._post(f"/deployments/{deployment}/create_flow_run", body)["id"]
 
     def run(self, run_id: str) -> dict[str, Any]:
@@ -108,7 +123,7 @@ class Site:
         """The name of the run's state, such as `Suspended`."""
         return self.run(run_id)["state"]["name"]
 
-    def wait(self, run_id: str, state: str, *, since: datetime | None = None, timeout_s: float = _PATIENCE_S) -> None:
+    def wait(self, run_id: str, state: str, *, timeout_s: float = _PATIENCE_S) -> None:
         """Until the run is in a state; fails at once where it ended in another."""
 
         def reached() -> bool:
@@ -128,12 +143,12 @@ class Site:
 
     def _input(self, run_id: str, part: str) -> Any:
         key = self.run(run_id)["state"]["state_details"]["run_input_keyset"][part]
-        return httpx.Response(200, text=self.api.get(f"/flow_runs/{run_id}/input/{key}").json()).json()
+        return self.api.get(f"/flow_runs/{run_id}/input/{key}").raise_for_status().json()
 
     def answer(self, run_id: str, **typed: Any) -> dict[str, Any]:
         """Answer as the Prefect UI does; returns what the server says."""
         body = {"run_input": typed} if typed else {}
-        return self.api.post(f"/flow_runs/{run_id}/resume", json=body).raise_for_status().json()
+        return self._post(f"/flow_runs/{run_id}/resume", body)
 
     def wait_for_question(self, run_id: str, *, unlike: str = "") -> str:
         """Until the run waits with a form, and another one than `unlike`; returns what names it."""
@@ -152,31 +167,48 @@ class Site:
     def force(self, run_id: str, name: str, kind: str) -> None:
         """Set a state past all rules."""
         body = {"state": {"type": kind, "name": name}, "force": True}
-        self.api.post(f"/flow_runs/{run_id}/set_state", json=body).raise_for_status()
+        self._post(f"/flow_runs/{run_id}/set_state", body)
 
     def revive(self, run_id: str) -> None:
         """What the scheduled upkeep does with a run whose process died."""
         time.sleep(1)
-        code = "from datetime import timedelta; from hitl_prefect import revive_dead_runs as r; print(r(timedelta(0)))"
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=self.environment, capture_output=True, text=True, timeout=60, check=True
+        revived = self._python(
+            "from datetime import timedelta; from hitl_prefect import revive_dead_runs as r; print(r(timedelta(0)))"
         )
-        assert run_id in done.stdout
+        assert run_id in revived
 
-    def outcomes(self) -> list[dict[str, Any]]:
-        """Every stored outcome."""
-        import json
+    def upkeep(self) -> None:
+        """Let the deadlines act that have passed a second from now."""
+        time.sleep(1)
+        self._python("from hitl_prefect import end_overdue_reviews; end_overdue_reviews()")
 
-        return [
-            json.loads(path.read_bytes()) for path in sorted((self.folder / "outcomes").rglob("outcomes/v1/**/*.json"))
-        ]
+    def _python(self, code: str) -> str:
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def outcomes(self, run_id: str) -> list[dict[str, Any]]:
+        """Every stored outcome of a run."""
+        stored = [json.loads(self.bucket.get(key)) for key in self.bucket.keys("outcomes/")]
+        return [outcome for outcome in stored if outcome["flow_run_id"] == run_id]
+
+    def hitl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line as a user of this site."""
+        command = [sys.executable, "-m", "hitl_prefect", *arguments]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
 
     def logs(self, run_id: str) -> str:
         wanted = {"logs": {"flow_run_id": {"any_": [run_id]}}, "limit": 200, "sort": "TIMESTAMP_ASC"}
         return "\n".join(line["message"] for line in self._post("/logs/filter", wanted))
 
     def _post(self, path: str, body: dict[str, Any], *, allow: int = 0) -> Any:
-        response = self.api.post(path, json=body)
+        """As Prefect's own client does it: SQLite that is locked for a moment answers 503."""
+        for _ in range(40):
+            response = self.api.post(path, json=body)
+            if response.status_code != 503:
+                break
+            time.sleep(0.25)
         return response.json() if response.status_code == allow else response.raise_for_status().json()
 
     def close(self) -> None:
@@ -184,23 +216,6 @@ class Site:
         self.api.close()
 
 
-@contextmanager
-def site(server: PrefectServer, folder: Path, **environment: str) -> Iterator[Site]:
-    """A site with a running worker; both are gone at the end."""
-    made = Site(server, folder, **environment)
-    try:
-        made.deploy("invoices.py:extract_invoice")
-        made.worker.start()
-        yield made
-    finally:
-        made.close()
-
-
 def open_gate(folder: Path, name: str) -> None:
     """Let a flow pass a gate."""
     (folder / f"{name}.open").touch()
-
-
-def gate_reached(folder: Path, name: str) -> Callable[[], bool]:
-    """Whether a flow stands at a gate."""
-    return (folder / f"{name}.reached").exists

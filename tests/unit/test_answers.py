@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, RootModel, model_validator
+from pydantic import BaseModel, Field, RootModel, field_validator, model_validator
 
 from hitl_prefect.answers import AnswerType, Reading, answer_type
 from hitl_prefect.errors import ConfigError
@@ -171,3 +171,17 @@ def test_what_was_written_is_what_is_read(answer, confidence):
     text = draft(answer=answer, confidence=confidence).model_dump_json()
 
     assert AnswerType(str).read(text) == Reading(answer=answer, stated_confidence=confidence)
+
+
+def test_a_validator_that_raises_anything_makes_the_answer_invalid():
+    """A user's own code never fails the run: the draft goes to a person, with what it said."""
+
+    class Priced(BaseModel):
+        total: float
+
+        @field_validator("total")
+        @classmethod
+        def _looked_up(cls, value):
+            return {}[value]
+
+    assert AnswerType(Priced).read('{"total": 1}').problems == ("the answer type's own code failed: KeyError: 1.0",)

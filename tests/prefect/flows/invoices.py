@@ -3,59 +3,60 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
-from prefect import flow
-from pydantic import BaseModel, Field
+from prefect import flow, task
+from pydantic import BaseModel, Field, field_validator
 
-from hitl_prefect import (
-    Case,
-    Outcome,
-    Policy,
-    conclude,
-    generate,
-    resolve_case,
-    review,
-    route,
-    save_outcome,
-    score,
-)
+from hitl_prefect import Case, Outcome, Policy, conclude, generate, resolve_case, review, route, save_outcome, score
 
 
 class Invoice(BaseModel):
     vendor: str
     total: float = Field(ge=0)
-    notes: dict[str, str] = Field(default_factory=dict)
+    notes: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("vendor")
+    @classmethod
+    def _not_blank(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("a vendor has a name")
+        return value
 
 
 @flow
-def extract_invoice(document: str, model: str, store: str, policy: Policy, case_id: str | None = None) -> Outcome:
+def extract_invoice(document: str, store: str, policy: Policy, model: str = "openai:gpt-5-mini") -> Outcome[Invoice]:
     return resolve_case(
-        f"Extract the invoice.\n\n{document}",
-        answer=Invoice,
-        model=model,
-        task="invoices",
-        policy=policy,
-        store=store,
-        case_id=case_id,
+        f"Extract the invoice.\n\n{document}", answer=Invoice, model=model, task="invoices", policy=policy, store=store
     )
 
 
 @flow
-def step_by_step(document: str, model: str, store: str, policy: Policy) -> None:
-    """The same by hand, with a gate behind the draft where a test can make the worker die."""
-    case = Case(id="by-hand", task="invoices", prompt=document, answer=Invoice)
-    generation = generate(case, model=model)
-    _pass_gate("generated")
+def step_by_step(document: str, store: str, policy: Policy, gate: str) -> None:
+    """The same by hand, with gates where a test can make the worker die."""
+    case = Case(id=gate, task="invoices", prompt=document, answer=Invoice)
+    generation = generate(case, model="openai:gpt-5-mini")
+    _pass(f"{gate}-generated")
     scored = score(case, generation, policy=policy)
     routed = route(case, generation, scored, policy=policy)
     reviewed = review(case, generation, scored, routed, policy=policy)
-    outcome = conclude(case, generation, scored, routed, reviewed, policy=policy)
-    save_outcome(outcome, store=store)
+    _pass(f"{gate}-reviewed")
+    save_outcome(conclude(case, generation, scored, routed, reviewed, policy=policy), store=store)
 
 
-def _pass_gate(name: str) -> None:
+def _pass(gate: str) -> None:
     """Say that we are here, then wait until the gate is open."""
     gates = Path(os.environ["GATES"])
-    (gates / f"{name}.reached").touch()
-    while not (gates / f"{name}.open").exists():
+    (gates / f"{gate}.reached").touch()
+    while not (gates / f"{gate}.open").exists():
         time.sleep(0.05)
+
+
+@flow
+def parent(document: str, store: str, policy: Policy) -> None:
+    extract_invoice(document, store, policy)
+
+
+@flow
+def inside_a_task(document: str, store: str, policy: Policy) -> None:
+    task(extract_invoice.fn)(document, store, policy)

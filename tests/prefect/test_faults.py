@@ -1,0 +1,206 @@
+"""Faults, made for real: each ends in one outcome with the right verdict, and one call to the model per attempt."""
+
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.prefect.conftest import DRAFT
+from tests.prefect.site import FLOWS, open_gate
+from tests.servers.machine import wait_until
+from tests.wire.loopback import Said
+
+CAREFUL = {"min_confidence": 0.9}
+NAMES = ("ada", "bob")
+EDITED = {"vendor": "ACME", "total": 125.0, "notes": {}}
+
+
+@pytest.fixture(scope="module")
+def invoices(site):
+    return site.deploy("invoices.py:extract_invoice")
+
+
+@pytest.fixture(scope="module")
+def by_hand(site):
+    return site.deploy("invoices.py:step_by_step")
+
+
+def die_and_come_back(site, run):
+    """Kill -9 of the worker and its flow runs; a new worker; the scheduled upkeep starts the dead run again."""
+    site.worker.kill()
+    site.worker.start()
+    site.revive(run)
+
+
+def edit(site, run):
+    said = site.answer(run, decision="edit", answer=EDITED, reviewer="ada")
+    assert said["status"] == "ACCEPT"
+
+
+def assert_one_edit(site, run):
+    site.wait(run, "Completed")
+    (outcome,) = site.outcomes(run)
+    assert (outcome["decision"], outcome["final_answer"]) == ("edit", EDITED)
+    assert outcome["review"]["verdicts"][-1]["reviewer"] == "ada"
+
+
+def test_worker_killed_while_generating(site, invoices, document, model):
+    """The call that was under way is lost with its process, so there is a second one, and no third."""
+    model.says[document] = [Said(DRAFT, delay_s=60), DRAFT]
+    run = site.start(invoices, document=document, policy=CAREFUL)
+    wait_until(lambda: len(model.calls(document)) == 1, "the model is asked")
+    die_and_come_back(site, run)
+    site.wait_for_question(run)
+    edit(site, run)
+
+    assert_one_edit(site, run)
+    assert len(model.calls(document)) == 2
+
+
+def test_worker_killed_after_generating(site, by_hand, document, model):
+    """The draft was recorded before the task ended: the model is not asked again."""
+    run = site.start(by_hand, document=document, policy=CAREFUL, gate="drafted")
+    wait_until((site.folder / "drafted-generated.reached").exists, "there is a draft")
+    die_and_come_back(site, run)
+    open_gate(site.folder, "drafted-generated")
+    open_gate(site.folder, "drafted-reviewed")
+    site.wait_for_question(run)
+    edit(site, run)
+
+    assert_one_edit(site, run)
+    assert len(model.calls(document)) == 1
+
+
+def test_worker_killed_after_the_resume_and_before_the_store(site, by_hand, document, model):
+    """The verdict outlives the process that read it."""
+    open_gate(site.folder, "answered-generated")
+    run = site.start(by_hand, document=document, policy=CAREFUL, gate="answered")
+    site.wait_for_question(run)
+    edit(site, run)
+    wait_until((site.folder / "answered-reviewed.reached").exists, "the verdict was read", timeout_s=90)
+    die_and_come_back(site, run)
+    open_gate(site.folder, "answered-reviewed")
+
+    assert_one_edit(site, run)
+    assert len(model.calls(document)) == 1
+
+
+def test_worker_killed_during_the_store(site, invoices, document, model, proxy):
+    """The object lands after the process that sent it has died; the next process finds its own bytes there."""
+    run = site.start(invoices, document=document, policy=CAREFUL)
+    site.wait_for_question(run)
+    with proxy.hold(f"{run}.json") as held:
+        edit(site, run)
+        held.wait_for_arrival(60)
+        site.worker.kill()
+    site.worker.start()
+    site.revive(run)
+
+    assert_one_edit(site, run)
+    assert len(model.calls(document)) == 1
+
+
+def test_prefect_server_restarted_while_a_review_waits(site, invoices, document, model):
+    """A waiting review is rows in Prefect's database."""
+    run = site.start(invoices, document=document, policy=CAREFUL)
+    site.wait_for_question(run)
+    site.server.restart()
+    assert site.state(run) == "Suspended"
+    edit(site, run)
+
+    assert_one_edit(site, run)
+    assert len(model.calls(document)) == 1
+
+
+def test_store_down_for_30_s_when_the_answer_comes(site, invoices, document, model, proxy):
+    """The task that stores tries again until the store is back."""
+    run = site.start(invoices, document=document, policy=CAREFUL)
+    site.wait_for_question(run)
+    proxy.down()
+    try:
+        edit(site, run)
+        site.wait(run, "Running")
+        time.sleep(30)
+        assert site.state(run) == "Running"
+    finally:
+        proxy.up()
+
+    assert_one_edit(site, run)
+    assert len(model.calls(document)) == 1
+
+
+def test_a_store_that_refused_keeps_the_verdict_for_the_retry(site, invoices, document, model, ceph):
+    """The bucket is missing, the run fails; once it is there a retry from the UI finishes with the same verdict."""
+    bucket = f"later-{time.time_ns()}"
+    url = site.bucket.url.replace(site.bucket.url.split("/")[2].split("?")[0], bucket)
+    run = site.start(invoices, document=document, policy=CAREFUL, store=url)
+    site.wait_for_question(run)
+    edit(site, run)
+    site.wait(run, "Failed")
+    ceph.client().create_bucket(Bucket=bucket)
+    site.force(run, "AwaitingRetry", "SCHEDULED")
+    site.wait(run, "Completed")
+
+    store = ceph.store(bucket)
+    (key,) = store.keys("outcomes/")
+    assert b'"decision":"edit"' in store.get(key)
+    assert len(model.calls(document)) == 1
+
+
+def test_two_people_answer_at_once(site, invoices, document):
+    """20 rounds: one answer is taken, the other is told; the outcome is that of the one that was taken."""
+    runs = [site.start(invoices, document=f"{document} {number}", policy=CAREFUL) for number in range(20)]
+    taken = {}
+    for run in runs:
+        site.wait_for_question(run)
+    with ThreadPoolExecutor(2) as people:
+        for run in runs:
+            said = people.map(lambda who, run=run: (who, site.answer(run, decision="approve", reviewer=who)), NAMES)
+            taken[run] = [who for who, answer in said if answer["status"] == "ACCEPT"]
+    for run in runs:
+        site.wait(run, "Completed", timeout_s=180)
+
+    assert [len(who) for who in taken.values()] == [1] * 20
+    assert taken == {run: [one["review"]["verdicts"][-1]["reviewer"] for one in site.outcomes(run)] for run in runs}
+
+
+def test_redeployed_code_while_a_review_waits(site, document, model, tmp_path):
+    """The prompt and the answer type change; what was approved is the draft that the person saw."""
+    source = Path(shutil.copytree(FLOWS, tmp_path / "flows"))
+    run = site.start(site.deploy("invoices.py:extract_invoice", source=source), document=document, policy=CAREFUL)
+    site.wait_for_question(run)
+    code = source / "invoices.py"
+    changed = code.read_text().replace("Extract the invoice.", "Please extract it.")
+    code.write_text(changed.replace("    vendor: str\n", '    vendor: str\n    currency: str = "EUR"\n', 1))
+    site.answer(run, decision="approve", reviewer="ada")
+    site.wait(run, "Completed")
+
+    (outcome,) = site.outcomes(run)
+    assert outcome["final_answer"] == {"vendor": "ACME", "total": 12.5, "notes": {}}
+    assert "Extract the invoice." in outcome["case"]["messages"][0]["content"]
+    assert len(model.calls(document)) == 1
+
+
+def test_without_a_deployment_the_process_waits(site, document):
+    """`python flow.py` pauses in place and goes on with the answer."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(FLOWS)!r}); from invoices import extract_invoice as f; "
+        f"from hitl_prefect import Policy; "
+        f"print(f({document!r}, {site.bucket.url!r}, Policy(min_confidence=0.9)).final_answer)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], env=site.environment, stdout=subprocess.PIPE, text=True) as it:
+        wait_until(lambda: _waiting_case(site) is not None, "the run waits")
+        site.answer(_waiting_case(site), decision="edit", answer=EDITED, reviewer="ada")
+        out, _ = it.communicate(timeout=60)
+
+    assert "total=125.0" in out
+
+
+def _waiting_case(site):
+    body = {"flow_runs": {"state": {"name": {"any_": ["Paused"]}}}}
+    found = site.api.post("/flow_runs/filter", json=body).json()
+    return found[0]["id"] if found else None
