@@ -1,12 +1,11 @@
 """What a reviewer reads above the form: why they are asked, how sure the model was, the prompt and the draft."""
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 
 from pydantic import JsonValue
 
-from hitl_prefect.inert import code_span, cut, fence
+from hitl_prefect.inert import code_span, cut, fence, folded
 from hitl_prefect.models import Case, Generation, Route, RouteReason, Score, utc
 
 __all__ = ["describe"]
@@ -52,33 +51,31 @@ def _refusal(errors: tuple[str, ...], typed: JsonValue) -> str:
     if not errors:
         return ""
     said = "\n".join(f"- {code_span(error)}" for error in errors)
-    was = f"\n\nWhat was typed:\n\n{fence(cut(_pretty(typed)))}" if typed is not None else ""
+    was = f"\n\nWhat was typed:\n\n{_shown(_pretty(typed))}" if typed is not None else ""
     return f"**The last answer did not apply, so you are asked again:**\n\n{said}{was}"
 
 
 def _why(score: Score, route: Route) -> str:
     detail = f" {code_span(route.detail)}" if route.detail else ""
-    rows = [("Confidence", _number(score.confidence), score.combined), ("Bar", _number(route.bar), "")]
-    rows += [(part.name, _number(part.confidence), part.reason) for part in score.parts if part.confidence is not None]
-    rows += [(f"field {name}", _number(value), "") for name, value in score.fields.items()]
-    table = "\n".join(
-        f"| {code_span(name)} | {value} | {code_span(note) if note else ''} |" for name, value, note in rows
-    )
-    return f"**Why a person is asked:** {_WHY[route.reason]}{detail}\n\n| | Value | |\n| --- | --- | --- |\n{table}"
+    known = {part.name: part.confidence for part in score.parts if part.confidence is not None}
+    known |= {f"field {name}": value for name, value in score.fields.items()}
+    parts = " ".join(code_span(f"{name} {value:.2f}") for name, value in known.items())
+    return f"**Why a person is asked:** {_WHY[route.reason]}{detail}\n\nScores: {parts or 'none'}"
 
 
 def _prompt(case: Case) -> str:
-    turns = [f"{code_span(message.role)}\n\n{fence(cut(message.content))}" for message in case.messages]
-    shown = turns if len(turns) > 1 else [fence(cut(case.messages[0].content))] if turns else []
+    turns = [f"{code_span(message.role)}\n\n{_shown(message.content)}" for message in case.messages]
+    shown = turns if len(turns) > 1 else [_shown(case.messages[0].content)] if turns else []
     return "\n\n".join(["### Prompt", *shown])
 
 
 def _draft(generation: Generation) -> str:
-    parts = ["### Draft"]
-    if generation.problems:
-        parts.append("\n".join(f"- {code_span(problem)}" for problem in generation.problems))
-    parts.append(fence(cut(generation.text if generation.answer is None else _pretty(generation.answer))))
-    return "\n\n".join(parts)
+    if isinstance(generation.answer, dict):
+        # The fields of the form below show the same; the whole draft is one click away.
+        return f"<details>\n<summary>The whole draft</summary>\n\n{_shown(_pretty(generation.answer))}\n\n</details>"
+    problems = "\n".join(f"- {code_span(problem)}" for problem in generation.problems)
+    draft = _shown(generation.text if generation.answer is None else _pretty(generation.answer))
+    return "\n\n".join(part for part in ("### Draft", problems, draft) if part)
 
 
 def _facts(case: Case, generation: Generation, deadline_at: datetime | None) -> str:
@@ -92,16 +89,11 @@ def _facts(case: Case, generation: Generation, deadline_at: datetime | None) -> 
     }
     if deadline_at is not None:
         facts["Answer before"] = utc(deadline_at)
-    return _table(facts)
+    return " ".join(code_span(f"{name}: {value}") for name, value in facts.items())
 
 
-def _table(facts: Mapping[str, str]) -> str:
-    rows = "\n".join(f"| {code_span(name)} | {code_span(value)} |" for name, value in facts.items())
-    return f"| | |\n| --- | --- |\n{rows}"
-
-
-def _number(confidence: float | None) -> str:
-    return "-" if confidence is None else f"{confidence:.3f}"
+def _shown(text: str) -> str:
+    return fence(folded(cut(text)))
 
 
 def _pretty(value: JsonValue) -> str:

@@ -5,9 +5,10 @@ never write into that; its words stand in code, behind a fence longer than any r
 """
 
 import re
+import textwrap
 import unicodedata
 
-__all__ = ["code_span", "cut", "fence", "visible"]
+__all__ = ["code_span", "cut", "fence", "folded", "visible"]
 
 _SHOWN = {"\n", "\t"}
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -48,6 +49,22 @@ def code_span(text: str) -> str:
     line = " ".join(visible(text).split()).replace("|", r"\|")
     ticks = "`" * (_longest_run(line) + 1)
     return f"{ticks} {line} {ticks}"
+
+
+def folded(text: str, width: int = 66) -> str:
+    """Long lines broken at spaces, since a code block does not: the form's is about 70 characters wide.
+
+    >>> print(folded("one two three", 8))
+    one two
+    three
+    """
+    return "\n".join(part for line in text.split("\n") for part in _fold(line, width))
+
+
+def _fold(line: str, width: int) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    return textwrap.wrap(line, width, break_on_hyphens=False, replace_whitespace=False, drop_whitespace=True) or [line]
 
 
 def cut(text: str, limit: int = 20_000) -> str:

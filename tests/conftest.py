@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers.machine import require
 
-pytest_plugins = ["tests.servers.prefect"]
+pytest_plugins = ["tests.servers.prefect", "tests.prefect.installation"]
 
 __all__ = ["require"]
 

@@ -1,0 +1,1 @@
+"""Reviews on a real Prefect server with a real worker."""

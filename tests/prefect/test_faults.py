@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.prefect.conftest import DRAFT
+from tests.prefect.installation import DRAFT
 from tests.prefect.site import FLOWS, open_gate
 from tests.servers.machine import wait_until
 from tests.wire.loopback import Said

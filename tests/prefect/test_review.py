@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.prefect.conftest import DRAFT
+from tests.prefect.installation import DRAFT
 from tests.wire.loopback import Said
 
 CAREFUL = {"min_confidence": 0.9}

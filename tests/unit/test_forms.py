@@ -342,7 +342,7 @@ def test_the_description_says_why_and_names_the_draft() -> None:
 
     for part in (
         "The confidence is below the bar.",
-        "| ` stated ` | 0.500 |  |",
+        "` stated 0.50 `",
         "```text\nExtract the invoice.\n```",
         '"vendor": "Acme"',
         form.draft_sha256,

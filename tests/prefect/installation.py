@@ -1,4 +1,4 @@
-"""One user's installation for all tests of this folder: a Prefect server, a worker, a bucket behind a proxy, a model."""
+"""One user's installation for all tests: a Prefect server, a worker, a bucket behind a proxy, and a model."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Model:
     says: dict[str, list[Answer]] = field(default_factory=dict)
     _asked: Counter[str] = field(default_factory=Counter)
 
-    def reply(self, path: str, body: dict[str, Any]) -> Answer:
+    def reply(self, _path: str, body: dict[str, Any]) -> Answer:
         """The next reply about the document that the prompt holds; the last one repeats."""
         prompt = str(body["messages"])
         document = next((name for name in self.says if name in prompt), "")

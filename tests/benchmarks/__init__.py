@@ -1,0 +1,1 @@
+"""Do the benchmarks count what happened?"""
