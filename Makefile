@@ -5,7 +5,7 @@ BIN := .venv/bin
 # --without-pip and pip's own --python: Debian ships venv without ensurepip.
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all check bench clean
+.PHONY: demo test test-all check bench screenshots clean
 
 demo: .venv/.demo
 	$(BIN)/hitl demo $(ARGS)
@@ -24,6 +24,9 @@ check: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks.real_cases $(ARGS)
+
+screenshots: .venv/.dev
+	HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser/test_whole_way.py
 
 clean:
 	rm -rf .venv build dist hitl-demo

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,20 +21,27 @@ _STOP_S = 10.0
 
 
 class PrefectServer:
-    """A Prefect server on a free loopback port, with a home of its own."""
+    """A Prefect server on a free loopback port, with a home of its own; `prefect_server()` has it stopped.
 
-    def __init__(self, home: Path) -> None:
+    Args:
+        home: Its `PREFECT_HOME`: database, log, results.
+        settings: Further environment variables, for the server and for whoever talks to it.
+    """
+
+    def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
-        self.url = f"http://127.0.0.1:{_free_port()}"
-        """The Prefect UI."""
+        self.ui_url = f"http://127.0.0.1:{_free_port()}"
+        self.api_url = f"{self.ui_url}/api"
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
-    def api_url(self) -> str:
-        """The Prefect API."""
-        return f"{self.url}/api"
+    def log(self) -> Path:
+        """What the server wrote."""
+        return self.home / "server.log"
 
     @property
-    def environment(self) -> dict[str, str]:
+    def env(self) -> dict[str, str]:
         """What a process needs to talk to this server and to no other."""
         outside = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         return outside | {
@@ -45,44 +52,72 @@ class PrefectServer:
             "PREFECT_LOGGING_LEVEL": "WARNING",
             "PREFECT_RUNNER_POLL_FREQUENCY": "1",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            # Every paused run is read each time: the service has nothing to do here, since our reviews never expire.
+            # The service reads every paused run every 5 s, and our reviews never expire.
             "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",
             "PREFECT_UI_API_URL": self.api_url,
-            "PREFECT_UI_URL": self.url,
+            "PREFECT_UI_URL": self.ui_url,
+            **self._settings,
         }
+
+    def start(self) -> None:
+        """Start the process and wait until it answers.
+
+        Raises:
+            ServerUnreachable: If it ended, or did not answer within two minutes; the message holds the end of its log.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        address = ["--host", "127.0.0.1", "--port", self.ui_url.rpartition(":")[2]]
+        self._process = _started(["-m", "prefect", "server", "start", *address], self.env, self.log)
+        until = time.monotonic() + _START_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise ServerUnreachable(f"the Prefect server did not start:\n{self.log.read_text('utf-8')[-4000:]}")
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        """End the server and all that it started; safe to call twice."""
+        process, self._process = self._process, None
+        if process is not None:
+            _stop(process)
+
+    def restart(self) -> None:
+        """Stop, then start on the same port and home: what is stored stays."""
+        self.stop()
+        self.start()
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.api_url}/health", timeout=2, trust_env=False).is_success
+        except httpx.TransportError:
+            return False
 
 
 @contextmanager
-def prefect_server(home: Path) -> Iterator[PrefectServer]:
-    """Start a Prefect server and stop it at the end.
-
-    Raises:
-        ServerUnreachable: If it does not answer within two minutes; the message names its log.
-    """
-    home.mkdir(parents=True, exist_ok=True)
-    server = PrefectServer(home)
-    host, port = server.url.removeprefix("http://").split(":")
-    command = ["prefect", "server", "start", "--host", host, "--port", port]
-    with _process(command, server.environment, home / "server.log") as process:
-        _wait_until_healthy(server, process)
+def prefect_server(home: Path, **settings: str) -> Iterator[PrefectServer]:
+    """A running Prefect server, stopped at the end whatever happened."""
+    server = PrefectServer(home, **settings)
+    try:
+        server.start()
         yield server
+    finally:
+        server.stop()
 
 
 @contextmanager
 def served_flow(server: PrefectServer, script: Path, *, limit: int) -> Iterator[None]:
     """Run a flow's own script, which serves it; `limit` runs at a time."""
-    environment = server.environment | {"PREFECT_RUNNER_PROCESS_LIMIT": str(limit)}
-    with _process([str(script)], environment, server.home / "flow.log", module=False):
+    environment = server.env | {"PREFECT_RUNNER_PROCESS_LIMIT": str(limit)}
+    process = _started([str(script)], environment, server.home / "flow.log")
+    try:
         yield
+    finally:
+        _stop(process)
 
 
-@contextmanager
-def _process(
-    command: list[str], environment: dict[str, str], log: Path, *, module: bool = True
-) -> Iterator[subprocess.Popen[bytes]]:
+def _started(arguments: Sequence[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 - the command is ours
-            [sys.executable, *(["-m"] if module else []), *command],
+        return subprocess.Popen(  # noqa: S603 - the arguments are ours
+            [sys.executable, *arguments],
             env=environment,
             cwd=log.parent,
             stdin=subprocess.DEVNULL,
@@ -90,37 +125,21 @@ def _process(
             stderr=output,
             start_new_session=True,
         )
-    try:
-        yield process
-    finally:
-        _stop(process)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """End the whole process group: first politely, then for good."""
-    for how, patience in ((signal.SIGTERM, _STOP_S), (signal.SIGKILL, _STOP_S)):
+    for how in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, how)
-            process.wait(patience)
+            process.wait(_STOP_S)
         except ProcessLookupError:
             return
         except subprocess.TimeoutExpired:
             continue
 
 
-def _wait_until_healthy(server: PrefectServer, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + _START_S
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            if httpx.get(f"{server.api_url}/health", timeout=2, trust_env=False).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.2)
-    raise ServerUnreachable(f"the Prefect server did not start; its log is {server.home / 'server.log'}")
-
-
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

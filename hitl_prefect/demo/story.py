@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from hitl_prefect.blocks import FolderStoreBlock
 from hitl_prefect.errors import ConfigError, HitlError
-from hitl_prefect.inbox import Waiting, aanswer, ainbox
+from hitl_prefect.inbox import Waiting, aanswer, ainbox, ashow
 from hitl_prefect.models import Frozen
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.stores.folder import FolderStore
@@ -119,9 +119,12 @@ async def answer_by_script(sent: dict[UUID, DemoMessage], tell: Callable[[str], 
     """Answer everything that waits over the public resume endpoint, as a careful person would."""
     for one in await ainbox():
         message = sent[one.run_id]
-        typed = {"answer": message.category, "reviewer": "scripted-reviewer", "channel": "api"}
-        await aanswer(one.run_id, {**typed, "decision": "edit", "reason": "answered by the demo's script"})
-        tell(f"  scripted reviewer: {message.id}  edit -> {message.category}")
+        drafted = (await ashow(one.run_id)).form_schema["properties"]["answer"].get("default")
+        verdict: dict[str, JsonValue] = {"decision": "approve"}
+        if drafted != message.category:
+            verdict = {"decision": "edit", "answer": message.category}
+        await aanswer(one.run_id, {**verdict, "reviewer": "scripted-reviewer", "channel": "api"})
+        tell(f"  scripted reviewer: {message.id}  {' '.join(map(str, verdict.values()))}")
 
 
 async def until_answered(tell: Callable[[str], None]) -> None:

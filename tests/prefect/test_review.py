@@ -1,5 +1,7 @@
 """What a review does in a deployment: wait, apply, ask again, end."""
 
+import json
+
 import pytest
 
 from tests.prefect.installation import DRAFT
@@ -172,22 +174,14 @@ def test_a_person_beats_a_deadline_that_has_passed(site, invoices, document):
 def test_what_prefect_would_render_is_kept_as_it_is(site, invoices, document, model):
     """`__prefect_kind` in a draft and in an answer is data, not a template."""
     trap = {"__prefect_kind": "jinja", "template": "{{ 7 * 7 }}"}
-    model.says[document] = [
-        '{"vendor": "ACME", "total": 1, "notes": {"__prefect_kind": "jinja", "template": "{{ 7 * 7 }}"}, "confidence": 0.1}'
-    ]
+    model.says[document] = [json.dumps({"vendor": "ACME", "total": 1, "notes": trap, "confidence": 0.1})]
     approved, edited = (site.start(invoices, document=document, policy=CAREFUL) for _ in range(2))
     for run in (approved, edited):
         site.wait_for_question(run)
     prefill = site.form(approved)["properties"]["answer"].get("default")
     site.answer(approved, decision="approve", **({"answer": prefill} if prefill else {}))
-    done = site.hitl(
-        "answer",
-        edited,
-        "--decision",
-        "edit",
-        "--answer",
-        '{"vendor": "B", "total": 2, "notes": {"x": {"__prefect_kind": "jinja", "template": "{{ 7 * 7 }}"}}}',
-    )
+    typed = json.dumps({"vendor": "B", "total": 2, "notes": {"x": trap}})
+    done = site.hitl("answer", edited, "--decision", "edit", "--answer", typed)
     for run in (approved, edited):
         site.wait(run, "Completed")
 

@@ -1,0 +1,1 @@
+"""Do README, docs and demo run?"""

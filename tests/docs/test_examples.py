@@ -1,0 +1,53 @@
+"""Every example of the README and the docs runs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pytest_examples import CodeExample, EvalExample, find_examples
+
+from hitl_prefect.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("example", list(find_examples(*PAGES)), ids=str)
+def test_an_example_runs(example: CodeExample, eval_example: EvalExample):
+    """Python blocks are executed as they stand."""
+    eval_example.run(example)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_link_leads_nowhere(page):
+    """Links and pictures inside the project exist."""
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text("utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_ten_lines_of_the_readme_resolve_a_case(site, model, tmp_path):
+    """The flow as it is printed, with a saved block for its store and a model that is sure."""
+    (block,) = re.findall(r"```python\n(from prefect import flow.*?)```", PAGES[0].read_text("utf-8"), re.DOTALL)
+    model.says["ten lines"] = ['{"vendor": "ACME", "total": 9.5, "confidence": 0.97}']
+    save = (
+        "from hitl_prefect.blocks import S3StoreBlock\n"
+        f"S3StoreBlock(bucket={site.bucket.bucket!r}, endpoint_url={site.environment['AWS_ENDPOINT_URL']!r})"
+        ".save('s3', overwrite=True)\n"
+    )
+    script = tmp_path / "flow.py"
+    script.write_text(f"{save}{block}\nprint(repr(extract_invoice('ten lines').final_answer))\n")
+    done = subprocess.run([sys.executable, script], env=site.environment, capture_output=True, text=True, timeout=120)
+
+    assert "Invoice(vendor='ACME', total=9.5)" in done.stdout, done.stderr
+
+
+def test_a_name_that_is_no_block_says_what_to_do(site, tmp_path):
+    """The message names the block types and the alternative."""
+    code = "import asyncio; from hitl_prefect.configured import store_of; asyncio.run(store_of('nowhere'))"
+    done = subprocess.run([sys.executable, "-c", code], env=site.environment, capture_output=True, text=True)
+
+    assert ConfigError.__name__ in done.stderr
+    assert "no block 'nowhere' of type hitl-s3-store or hitl-folder-store" in done.stderr
