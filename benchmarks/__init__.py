@@ -1,0 +1,1 @@
+"""Benchmarks on recorded answers, run through real servers."""
