@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-__all__ = ["AsJson", "print_json", "say", "table"]
+__all__ = ["AsJson", "print_json", "say", "say_aside", "table"]
 
 AsJson = Annotated[bool, Parameter(name="--json", negative=())]
 """Print JSON instead of text for people."""
@@ -18,6 +18,12 @@ def say(text: str = "") -> None:
     """Print a line at once, also into a pipe."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def say_aside(text: str = "") -> None:
+    """Print a line where it does not mix with JSON."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, Any]) -> None:

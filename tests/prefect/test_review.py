@@ -158,6 +158,26 @@ def test_nobody_coming_ends_as_the_policy_declares(site, invoices, document):
     assert site.answer(run, decision="approve")["status"] == "ABORT"
 
 
+def test_escalating_hands_over_to_the_named_people(site, invoices, document):
+    """A reviewer and a deadline both can; then only those people may answer, and nobody can escalate again."""
+    policy = CAREFUL | {"escalate_to": ["chief"], "on_deadline": "escalate", "deadline_s": 1}
+    by_person, by_deadline = (site.start(invoices, document=document, policy=policy) for _ in range(2))
+    first = {run: site.wait_for_question(run) for run in (by_person, by_deadline)}
+    site.answer(by_person, decision="escalate", reviewer="ada", reason="too large for me")
+    site.upkeep()
+    for run, key in first.items():
+        site.wait_for_question(run, unlike=key)
+        form = site.form(run)["properties"]
+        assert (form["reviewer"]["enum"], "escalate" in form["decision"]["enum"]) == (["chief"], False)
+        assert site.answer(run, decision="approve", reviewer="ada")["status"] == "REJECT"
+        site.answer(run, decision="approve", reviewer="chief")
+        site.wait(run, "Completed")
+
+    (one,), (other,) = site.outcomes(by_person), site.outcomes(by_deadline)
+    assert [verdict["reviewer"] for verdict in one["review"]["verdicts"]] == ["ada", "chief"]
+    assert (other["review"]["escalated"], other["decided_by"]) == (True, "human")
+
+
 def test_a_person_beats_a_deadline_that_has_passed(site, invoices, document):
     """Who answers before the upkeep comes round is heard."""
     policy = CAREFUL | {"deadline_s": 1, "on_deadline": "reject"}

@@ -1,5 +1,6 @@
 """A user's own flows, as they stand in a folder that a worker reads."""
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -8,7 +9,20 @@ from typing import Any
 from prefect import flow, task
 from pydantic import BaseModel, Field, field_validator
 
-from hitl_prefect import Case, Outcome, Policy, conclude, generate, resolve_case, review, route, save_outcome, score
+from hitl_prefect import (
+    Case,
+    Outcome,
+    Policy,
+    aresolve_case,
+    conclude,
+    generate,
+    resolve_case,
+    review,
+    route,
+    save_outcome,
+    score,
+)
+from hitl_prefect.configured import store_of
 
 
 class Invoice(BaseModel):
@@ -60,3 +74,14 @@ def parent(document: str, store: str, policy: Policy) -> None:
 @flow
 def inside_a_task(document: str, store: str, policy: Policy) -> None:
     task(extract_invoice.fn)(document, store, policy)
+
+
+@flow
+async def extract_async(document: str, store: str, policy: Policy, model: str) -> Outcome[Invoice]:
+    return await aresolve_case(document, answer=Invoice, model=model, task="invoices", policy=policy, store=store)
+
+
+@flow
+def store_at_once(store: str) -> None:
+    """A look at the store without the patience of the task."""
+    asyncio.run(store_of(store)).put_once("outcomes/v1/example.json", b"{}")

@@ -1,0 +1,56 @@
+"""Saved blocks in place of names, and the keys that they hold."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+CAREFUL = {"min_confidence": 0.9}
+KEY = "sk-a-very-secret-key"
+SECRET = "a-very-secret-access-key"
+
+
+@pytest.fixture(scope="module")
+def blocks(site, model):
+    """A model and two stores, saved as a user does it."""
+    code = f"""
+from hitl_prefect.blocks import FolderStoreBlock, OpenAIModel, S3StoreBlock
+OpenAIModel(model="gpt-5-mini", api_key={KEY!r}, base_url={model.ai.openai_url!r}).save("triage", overwrite=True)
+FolderStoreBlock(path={str(site.folder / "by-block")!r}).save("here", overwrite=True)
+S3StoreBlock(
+    bucket="nowhere", endpoint_url="http://127.0.0.1:9", aws_access_key_id="AK", aws_secret_access_key={SECRET!r}
+).save("dead", overwrite=True)
+"""
+    subprocess.run([sys.executable, "-c", code], env=site.environment, check=True, timeout=120)
+
+
+def everything_said_about(site, run):
+    """What a reader of the server's API sees of a run: parameters, state, logs, inputs."""
+    inputs = site.api.post(f"/flow_runs/{run}/input/filter", json={"prefix": "", "limit": 100}).json()
+    return json.dumps([site.run(run), site.logs(run), inputs])
+
+
+def test_names_of_blocks_stand_for_model_and_store(site, blocks, document, model):
+    """The key is sent to the provider and is nowhere else."""
+    flow = site.deploy("invoices.py:extract_async")
+    run = site.start_as_declared(flow, document=document, store="here", model="triage", policy=CAREFUL)
+    site.wait_for_question(run)
+    site.answer(run, decision="approve")
+    site.wait(run, "Completed")
+
+    (stored,) = (site.folder / "by-block").rglob(f"{run}.json")
+    asked = next(one for one in model.ai.requests if document in str(one.body))
+    assert asked.headers["authorization"] == f"Bearer {KEY}"
+    assert KEY not in everything_said_about(site, run) + stored.read_text()
+
+
+def test_a_store_that_fails_does_not_tell_its_key(site, blocks, document):
+    """The message names the store and what to do; the flow run's state and log hold no secret."""
+    flow = site.deploy("invoices.py:store_at_once")
+    run = site.start_as_declared(flow, store="dead")
+    site.wait(run, "Failed")
+
+    said = everything_said_about(site, run)
+    assert "nowhere" in said
+    assert SECRET not in said
