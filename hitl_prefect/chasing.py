@@ -7,14 +7,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import AwaitingRetry, Scheduled
 from prefect.utilities.asyncutils import run_coro_as_sync
 
-from hitl_prefect.desk import TAG
-from hitl_prefect.inbox import Waiting, ainbox
+from hitl_prefect.inbox import Waiting, ainbox, runs_where
 
 __all__ = ["aend_overdue_reviews", "arevive_dead_runs", "end_overdue_reviews", "revive_dead_runs"]
 
@@ -42,10 +40,10 @@ def end_overdue_reviews() -> list[Waiting]:
 
 
 async def arevive_dead_runs(silence: timedelta = SILENCE) -> list[UUID]:
-    """Start again every run with the tag `hitl` whose process died: begun, not ended, and silent.
+    """Start again every run with the tag `hitl` whose process died: Running, and silent.
 
-    Prefect's own server leaves such a run Running for ever. A run that is alive after all loses nothing: whichever
-    process records a step first, the other takes it over.
+    Prefect's own server leaves such a run Running for ever. Should it be alive after all, whichever process records a
+    step first, the other takes it over; a call that is under way is then made twice.
 
     Args:
         silence: How long there was neither a change of state nor a heartbeat.
@@ -55,11 +53,8 @@ async def arevive_dead_runs(silence: timedelta = SILENCE) -> list[UUID]:
     """
     before = datetime.now(UTC) - silence
     async with get_client() as client:
-        begun = await client.read_flow_runs(flow_run_filter=_begun())
-        dead = [run for run in begun if run.deployment_id and await _last_sign(client, run) < before]
-        for run in dead:
-            await client.set_flow_run_state(run.id, AwaitingRetry(message="its process died"), force=True)
-    return [run.id for run in dead]
+        running = [run async for run in runs_where(client, StateType.RUNNING) if run.deployment_id]
+        return [run.id for run in running if await _revive(client, run, before)]
 
 
 def revive_dead_runs(silence: timedelta = SILENCE) -> list[UUID]:
@@ -69,18 +64,23 @@ def revive_dead_runs(silence: timedelta = SILENCE) -> list[UUID]:
 
 async def _wake(client: PrefectClient, one: Waiting) -> bool:
     run = await client.read_flow_run(one.run_id)
-    if run.state is None or not run.state.is_paused():
+    # A run that is paused in its own process looks at its deadline itself.
+    if run.state is None or not run.state.is_paused() or not run.state.state_details.pause_reschedule:
         return False
     # The state is set rather than resumed: the resume endpoint wants the form filled in, and nobody has.
     resuming: State = Scheduled(name="Resuming")
     return (await client.set_flow_run_state(one.run_id, resuming)).status == SetStateStatus.ACCEPT
 
 
-def _begun() -> FlowRunFilter:
-    return FlowRunFilter(
-        tags=FlowRunFilterTags(all_=[TAG]),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING])),
-    )
+async def _revive(client: PrefectClient, run: FlowRun, before: datetime) -> bool:
+    if await _last_sign(client, run) >= before:
+        return False
+    now = await client.read_flow_run(run.id)
+    if now.state is None or not now.state.is_running():
+        return False
+    # Forced: the rules know no way from Running back to Scheduled.
+    await client.set_flow_run_state(run.id, AwaitingRetry(message="its process died"), force=True)
+    return True
 
 
 async def _last_sign(client: PrefectClient, run: FlowRun) -> datetime:

@@ -80,7 +80,9 @@ async def _store(name: str) -> Check:
         if not isinstance(store, RawStore):
             return Check(what=what, state="warn", found=f"{store.url} is no store of this package: not raced")
         capability = await asyncio.to_thread(probe, store)
-    except HitlError as exc:
-        return Check(what=what, state="fail", found=str(exc), follows="an outcome could not be stored")
+    except (HitlError, httpx.HTTPError, RuntimeError) as exc:
+        return Check(
+            what=what, state="fail", found=str(exc) or type(exc).__name__, follows="an outcome could not be stored"
+        )
     state: Literal["ok", "warn"] = "ok" if capability.create == "atomic" else "warn"
     return Check(what=what, state=state, found=f"create-if-absent is {capability.create}", follows=capability.follows)

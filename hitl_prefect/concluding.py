@@ -10,12 +10,13 @@ from prefect.runtime import deployment, flow_run
 from pydantic import JsonValue
 
 from hitl_prefect._version import __version__
-from hitl_prefect.errors import ReviewError
+from hitl_prefect.answers import answer_type, problems_of
+from hitl_prefect.errors import ConfigError, ReviewError
 from hitl_prefect.models import Case, Generation, Route, Score
 from hitl_prefect.outcomes import CaseRecord, Outcome, Review, Versions
 from hitl_prefect.policy import Policy
 
-__all__ = ["conclude"]
+__all__ = ["conclude", "fallback_of"]
 
 
 def conclude(
@@ -52,7 +53,7 @@ def conclude(
         flow_run_id=flow_run.id,
         deployment=deployment.name,
         versions=Versions(hitl_prefect=__version__, prefect=prefect.__version__, flow=_flow_version()),
-        **_ending(generation, route, review, policy),
+        **_ending(case, generation, route, review, policy),
     )
 
 
@@ -61,18 +62,32 @@ def _flow_version() -> str | None:
     return context.flow.version if context and context.flow else None
 
 
-def _ending(generation: Generation, route: Route, review: Review | None, policy: Policy) -> dict[str, Any]:
+def _ending(case: Case, generation: Generation, route: Route, review: Review | None, policy: Policy) -> dict[str, Any]:
     """Decision, final answer, who decided and when."""
     if route.action == "accept":
         return _ended("model", "accept", generation.answer, generation.created_at)
     if review is not None and review.deadline_passed_at:
         falls_back = policy.on_deadline == "fallback"
-        answer = policy.fallback if falls_back else None
+        answer = fallback_of(case, policy) if falls_back else None
         return _ended("deadline", "fallback" if falls_back else "reject", answer, review.deadline_passed_at)
     last = review.verdicts[-1] if review is not None and review.verdicts else None
     if last is None or last.decision not in ("approve", "edit", "reject"):
         raise ReviewError("nothing is decided yet: this case was sent to a person, and no verdict settles it")
     return _ended("human", last.decision, last.answer, last.decided_at)
+
+
+def fallback_of(case: Case, policy: Policy) -> JsonValue:
+    """The policy's fallback, as the answer type writes it.
+
+    Raises:
+        ConfigError: If it does not fit the answer type.
+    """
+    answer = answer_type(case.answer)
+    try:
+        fallback: JsonValue = answer.as_json(answer.from_json(policy.fallback))
+    except ValueError as exc:
+        raise ConfigError(f"policy.fallback does not fit the answer type: {'; '.join(problems_of(exc))}") from exc
+    return fallback
 
 
 def _ended(who: str, decision: str, final_answer: JsonValue, at: datetime) -> dict[str, Any]:

@@ -6,6 +6,8 @@ deployment Prefect cannot start the run again, so it is paused and its process l
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Literal, NoReturn
 from uuid import UUID
@@ -25,7 +27,7 @@ from hitl_prefect.forms import Form
 from hitl_prefect.journal import Journal, create_row, read_row
 from hitl_prefect.models import Frozen
 
-__all__ = ["Round", "Typed", "check_place", "typed_in", "wait_for_person"]
+__all__ = ["Round", "Typed", "Waited", "check_place", "one_case_at_a_time", "tag_run", "typed_in", "wait_for_person"]
 
 TAG = "hitl"
 """On every flow run that has asked a person."""
@@ -54,6 +56,12 @@ class Round(Frozen):
     def overdue(self, now: datetime) -> bool:
         """Whether the deadline has passed."""
         return self.deadline_at is not None and now >= self.deadline_at
+
+
+class Waited(Frozen):
+    """The run really waited with this round's form; before that no silence means anything."""
+
+    at: AwareDatetime
 
 
 class Typed(Frozen):
@@ -97,14 +105,16 @@ async def wait_for_person(journal: Journal, asked: Round, labels: dict[str, str 
     make = Suspended if asked.how == "suspended" else Paused
     state: State = make(pause_key=asked.pause_key, message=message)
     keyset = state.state_details.run_input_keyset = _keyset(state)
-    await _label(journal, labels)
-    # The form stands before the run waits, so that a crash in between leaves nothing that cannot be answered;
-    # and again after it, since Prefect 3.9.1 clears the rows of a key when that key fires.
+    # The form stands before the run waits, so that a crash in between leaves nothing that cannot be answered; and
+    # again after it, since Prefect 3.9.1 clears the rows of a key when that key fires.
     await _save_form(journal, keyset, asked.form)
     state = await _enter(journal.client, journal.flow_run_id, state)
+    await journal.record(f"waited-{asked.attempt}-{asked.number}", Waited(at=datetime.now(UTC)))
+    await journal.client.update_flow_run_labels(journal.flow_run_id, labels)
     await _save_form(journal, keyset, asked.form)
     get_run_logger().info("%s: waits for a person: %s", labels["hitl.case"], message)
     if asked.how == "suspended":
+        _suspended[journal.flow_run_id] = state
         raise Pause(state=state)
     await _look_until_resumed(journal.client, journal.flow_run_id, asked)
 
@@ -114,11 +124,29 @@ def _keyset(state: State) -> dict[str, str]:
     return {"schema": keys["schema"], "description": keys["description"], "response": keys["response"]}
 
 
-async def _label(journal: Journal, labels: dict[str, str | float]) -> None:
-    run = await journal.client.read_flow_run(journal.flow_run_id)
-    if TAG not in run.tags:
-        await journal.client.update_flow_run(journal.flow_run_id, tags=[*run.tags, TAG])
-    await journal.client.update_flow_run_labels(journal.flow_run_id, labels)
+async def tag_run(client: PrefectClient, run_id: UUID) -> None:
+    """Mark the run as one of ours, for the inbox and for the upkeep."""
+    context = FlowRunContext.get()
+    tags = context.flow_run.tags if context and context.flow_run else []
+    if TAG not in tags:
+        await client.update_flow_run(run_id, tags=[*tags, TAG])
+
+
+_turns: dict[UUID, asyncio.Lock] = {}
+_suspended: dict[UUID, State] = {}
+"""Runs that this process has suspended; it ends soon."""
+
+
+@asynccontextmanager
+async def one_case_at_a_time(run_id: UUID) -> AsyncIterator[None]:
+    """Cases of one run that were started together go one after the other.
+
+    A run can wait for one person at a time: suspending it in the middle of another case's call would lose the reply.
+    """
+    async with _turns.setdefault(run_id, asyncio.Lock()):
+        if run_id in _suspended:
+            raise Pause(state=_suspended[run_id])
+        yield
 
 
 async def _save_form(journal: Journal, keyset: dict[str, str], form: Form) -> None:

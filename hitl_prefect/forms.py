@@ -162,10 +162,15 @@ def _schema(
         },
         "required": ["decision", "reviewer"] if reviewers else ["decision"],
         # What our own clients add; the forms in the browser do not show it.
-        "patternProperties": {"^(channel|draft_sha256)$": {"type": "string"}},
+        "patternProperties": {"^channel$": {"type": "string"}, "^draft_sha256$": {"const": generation.sha256}},
         "additionalProperties": False,
         "if": {"properties": {"decision": {"const": "edit"}}},
         "then": {"required": ["answer"], "properties": {"answer": strict}},
+        # Whoever approves names what was seen: the browser sends the answer as shown, others the draft's sha256.
+        "else": {
+            "if": {"properties": {"decision": {"const": "approve"}}, "not": {"required": ["answer"]}},
+            "then": {"required": ["draft_sha256"]},
+        },
         _SHA256_KEY: generation.sha256,
     }
 
@@ -239,6 +244,8 @@ def _read_answer(form: Form, reader: AnswerType, said: dict[str, Any]) -> Readin
 
 
 def _approved(form: Form, reader: AnswerType, said: dict[str, Any]) -> Reading:
+    if "answer" not in said and "draft_sha256" not in said:
+        return Reading(problems=("approve names what it approves: the answer as shown, or draft_sha256",))
     if canonical_bytes(said.get("answer", form.draft)) == canonical_bytes(form.draft):
         return Reading(answer=form.draft)
     typed = _validated(reader, said["answer"])

@@ -17,7 +17,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.client.schemas.responses import SetStateStatus
+from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 from pydantic import JsonValue
@@ -57,6 +57,11 @@ class WaitingForm(Frozen):
     form_schema: dict[str, Any]
 
     @property
+    def draft_sha256(self) -> str:
+        """Names the draft that is shown; `approve` must name it."""
+        return str(self.form_schema["x-hitl-draft-sha256"])
+
+    @property
     def decisions(self) -> list[str]:
         """The decisions that the form offers."""
         return list(self.form_schema["properties"]["decision"]["enum"])
@@ -69,7 +74,7 @@ async def ainbox() -> list[Waiting]:
         ServerUnreachable: If no Prefect server answers.
     """
     async with _client() as client:
-        waiting = [_waiting(run) async for run in _paused_runs(client) if "hitl.case" in run.labels]
+        waiting = [_waiting(run) async for run in runs_where(client, StateType.PAUSED) if "hitl.case" in run.labels]
     return sorted(waiting, key=lambda one: one.opened_at)
 
 
@@ -111,8 +116,8 @@ async def aanswer(run_id: UUID, typed: dict[str, JsonValue]) -> None:
 
     Args:
         run_id: The waiting flow run.
-        typed: `decision`, and as the decision wants it `answer`, `guidance`, `reason`, `reviewer`; `channel` says
-            through which door (`cli`, `api`).
+        typed: `decision`, and as the decision wants it `answer`, `guidance`, `reason`, `reviewer`; `draft_sha256`
+            names the draft that was seen, and `channel` says through which door (`cli`, `api`).
 
     Raises:
         UnknownRun, NotWaiting: As for `ashow`; also where somebody else was faster.
@@ -121,9 +126,8 @@ async def aanswer(run_id: UUID, typed: dict[str, JsonValue]) -> None:
     """
     async with _client() as client:
         _keyset(await _read(client, run_id))
-        result = await client.resume_flow_run(
-            run_id, run_input={name: escape_kinds(value) for name, value in typed.items()}
-        )
+        safe = {name: escape_kinds(value) for name, value in typed.items()}
+        result = await _resume(client, run_id, safe)
     if result.status == SetStateStatus.ACCEPT:
         return
     reason = str(getattr(result.details, "reason", result.status))
@@ -132,22 +136,40 @@ async def aanswer(run_id: UUID, typed: dict[str, JsonValue]) -> None:
     raise AnswerRefused((f"flow run {run_id}: {reason}",))
 
 
+async def _resume(client: PrefectClient, run_id: UUID, typed: dict[str, Any]) -> OrchestrationResult[Any]:
+    try:
+        return await client.resume_flow_run(run_id, run_input=typed)
+    except PrefectHTTPStatusError as exc:
+        if exc.response.status_code == 409:  # PostgreSQL's word for a lost race
+            raise NotWaiting(f"flow run {run_id} was answered by somebody else a moment ago") from exc
+        raise
+
+
 @asynccontextmanager
 async def _client() -> AsyncIterator[PrefectClient]:
+    url = PREFECT_API_URL.value()
+    if not url:
+        # Prefect would start a throw-away server, where nothing ever waits.
+        raise ServerUnreachable("PREFECT_API_URL is not set: name the server, such as http://127.0.0.1:4200/api")
     try:
         async with get_client() as client:
             yield client
     except httpx.TransportError as exc:
         raise ServerUnreachable(
-            f"no Prefect server answers at {PREFECT_API_URL.value()}: start one (`prefect server start`) or set "
-            "PREFECT_API_URL"
+            f"no Prefect server answers at {url}: start one (`prefect server start`) or set PREFECT_API_URL"
+        ) from exc
+    except PrefectHTTPStatusError as exc:
+        raise ServerUnreachable(
+            f"the Prefect server at {url} answered {exc.response.status_code}: look at its log, and at PREFECT_API_KEY "
+            "or PREFECT_API_AUTH_STRING"
         ) from exc
 
 
-async def _paused_runs(client: PrefectClient) -> AsyncIterator[FlowRun]:
+async def runs_where(client: PrefectClient, kind: StateType) -> AsyncIterator[FlowRun]:
+    """Our flow runs whose state is of one type, page by page."""
     wanted = FlowRunFilter(
         tags=FlowRunFilterTags(all_=[TAG]),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED])),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[kind])),
     )
     offset = 0
     while page := await client.read_flow_runs(flow_run_filter=wanted, limit=_PAGE, offset=offset):
@@ -159,7 +181,7 @@ async def _paused_runs(client: PrefectClient) -> AsyncIterator[FlowRun]:
 async def _read(client: PrefectClient, run_id: UUID) -> FlowRun:
     try:
         run = await client.read_flow_run(run_id)
-    except (ObjectNotFound, PrefectHTTPStatusError) as exc:
+    except ObjectNotFound as exc:
         raise UnknownRun(f"no flow run {run_id} on {PREFECT_API_URL.value()}; `hitl inbox` lists what waits") from exc
     if "hitl.case" not in run.labels:
         raise UnknownRun(f"flow run {run_id} ({run.name}) never asked a person; `hitl inbox` lists what waits")

@@ -13,11 +13,13 @@ __all__ = [
     "CaseRecord",
     "Channel",
     "Decision",
+    "IndexEntry",
     "Outcome",
     "RefusedAnswer",
     "Review",
     "Verdict",
     "Versions",
+    "index_key",
     "outcome_key",
     "outcome_schema",
 ]
@@ -144,6 +146,18 @@ def outcome_key(outcome: "Outcome[Answer]") -> str:
     """
     day = outcome.decided_at.astimezone(UTC).strftime("%Y-%m-%d")
     return f"outcomes/v1/task={outcome.case.task}/dt={day}/{outcome.case.id}.json"
+
+
+class IndexEntry(Frozen):
+    """Which outcome a case has: the one object per case that does not know the day."""
+
+    key: str
+    sha256: Sha256
+
+
+def index_key(task: str, case_id: str) -> str:
+    """Where the index entry of a case is stored, below the store's prefix."""
+    return f"cases/v1/task={task}/{case_id}.json"
 
 
 def outcome_schema() -> dict[str, Any]:

@@ -1,16 +1,15 @@
 """The whole way of one case: generate, score, route, review, store."""
 
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from prefect.runtime import flow_run
 from prefect.utilities.asyncutils import run_coro_as_sync
-from pydantic import AwareDatetime, JsonValue
+from pydantic import JsonValue, ValidationError
 
-from hitl_prefect.answers import answer_type
-from hitl_prefect.concluding import conclude
+from hitl_prefect.answers import problems_of
+from hitl_prefect.concluding import conclude, fallback_of
 from hitl_prefect.configured import policy_of, provider_of, store_of
-from hitl_prefect.desk import check_place
+from hitl_prefect.desk import check_place, one_case_at_a_time, tag_run
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.forms import check_form
 from hitl_prefect.generating import agenerate
@@ -21,7 +20,7 @@ from hitl_prefect.policy import REVIEW_ALL, Policy
 from hitl_prefect.reviewing import areview
 from hitl_prefect.routing import check_rules, route
 from hitl_prefect.scoring import check_scorers, score
-from hitl_prefect.storing import asave_outcome
+from hitl_prefect.storing import afind_outcome, asave_outcome
 
 __all__ = ["aresolve_case", "resolve_case"]
 
@@ -34,7 +33,6 @@ class _Opened(Frozen):
     case: Case
     policy: Policy
     model: str
-    opened_at: AwareDatetime
 
 
 class _Judged(Frozen):
@@ -64,7 +62,8 @@ async def aresolve_case(
         task: What kind of case this is, as a slug: `invoices`.
         store: Where the outcome is kept: `folder:` path, `s3://` URL, or the name of a saved block.
         policy: The policy, or the name of a saved block. Without a bar a person sees every case.
-        case_id: Names the case; one outcome per case and task. Default: the flow run's id, for one case per run.
+        case_id: Names the case; one outcome per case and task: where another run has decided it, that outcome is
+            returned and nobody is asked. Default: the flow run's id, for one case per run.
         metadata: Facts for people and reports; never sent to the model.
 
     Returns:
@@ -81,10 +80,9 @@ async def aresolve_case(
     async with open_journal(case) as journal:
         if journal is None:
             raise ConfigError("resolve_case needs a flow run: call it in the body of a function with @flow")
-        opened = await _open(journal, case, chosen, model)
-        outcome = journal.read("outcome", Outcome[JsonValue]) or await _decide(journal, opened)
-        await asave_outcome(outcome, store=store)
-    return Outcome[answer].model_validate_json(outcome.stored)  # type: ignore[valid-type]  # a type known at run time
+        async with one_case_at_a_time(journal.flow_run_id):
+            outcome = await _resolve(journal, case, chosen, model=model, store=store)
+    return _typed(outcome, answer)
 
 
 def resolve_case(
@@ -131,14 +129,40 @@ async def _check(case: Case, policy: Policy, *, model: str, store: str) -> None:
     check_scorers(policy, (await provider_of(model)).name)
     await store_of(store)
     if policy.on_deadline == "fallback":
-        _check_fallback(case, policy)
+        fallback_of(case, policy)
 
 
-def _check_fallback(case: Case, policy: Policy) -> None:
+async def _resolve(journal: Journal, case: Case, policy: Policy, *, model: str, store: str) -> Outcome[JsonValue]:
+    if before := await _outcome_before(journal, case, store):
+        return before
+    opened = await _open(journal, case, policy, model)
+    outcome = journal.read("outcome", Outcome[JsonValue]) or await _decide(journal, opened)
+    await asave_outcome(outcome, store=store)
+    return outcome
+
+
+async def _outcome_before(journal: Journal, case: Case, store: str) -> Outcome[JsonValue] | None:
+    """What another run already decided about this case; it is not asked twice."""
+    if journal.read("opened", _Opened) is not None:
+        return None
+    before = await afind_outcome(case.task, case.id, store=store)
+    if before is not None and before.case.prompt_sha256 != case.prompt_sha256:
+        raise ConfigError(
+            f"case {case.id!r} of task {case.task!r} was decided on {before.decided_at:%Y-%m-%d} with another prompt: "
+            "one case has one outcome; give this one another case_id"
+        )
+    return before
+
+
+def _typed(outcome: Outcome[JsonValue], answer: type[A]) -> Outcome[A]:
+    """The stored outcome with its final answer as the type asked for."""
     try:
-        answer_type(case.answer).from_json(policy.fallback)
-    except ValueError as exc:
-        raise ConfigError(f"policy.fallback does not fit the answer type: {exc}") from exc
+        return Outcome[answer].model_validate_json(outcome.stored)  # type: ignore[valid-type]  # known at run time
+    except ValidationError as exc:
+        raise ConfigError(
+            f"the outcome of case {outcome.case.id!r} is decided and stored, but its final answer does not fit today's "
+            f"answer type: {'; '.join(problems_of(exc))}"
+        ) from None
 
 
 _prompts: dict[tuple[object, object, str], str] = {}
@@ -149,8 +173,10 @@ async def _open(journal: Journal, case: Case, policy: Policy, model: str) -> _Op
     here = (journal.flow_run_id, flow_run.run_count, journal.slug)
     if _prompts.setdefault(here, case.prompt_sha256) != case.prompt_sha256:
         raise ConfigError(f"this flow run already resolves another case of task {case.task!r}: give each a case_id")
-    opened = _Opened(case=case, policy=policy, model=model, opened_at=datetime.now(UTC))
-    stands = journal.read("opened", _Opened) or await journal.record("opened", opened)
+    stands = journal.read("opened", _Opened)
+    if stands is None:
+        await tag_run(journal.client, journal.flow_run_id)
+        stands = await journal.record("opened", _Opened(case=case, policy=policy, model=model))
     return stands.model_copy(update={"case": stands.case.model_copy(update={"answer": case.answer})})
 
 
@@ -164,10 +190,22 @@ async def _decide(journal: Journal, opened: _Opened) -> Outcome[JsonValue]:
         attempts.append(await agenerate(opened.case, model=opened.model, guidance=guidance, earlier=earlier))
         judged = await _judge(journal, opened, attempts[-1])
         if judged.route.action == "review":
-            reviews.append(await areview(opened.case, attempts[-1], judged.score, judged.route, policy=opened.policy))
+            reviews.append(await _review(opened, attempts[-1], judged, reviews))
         guidance = _asked_again(reviews)
         if guidance is None:
             return await journal.record("outcome", _concluded(opened, attempts, judged, reviews))
+
+
+async def _review(opened: _Opened, generation: Generation, judged: _Judged, reviews: list[Review]) -> Review:
+    """Ask about the last attempt; who it was escalated to before is asked again."""
+    return await areview(
+        opened.case,
+        generation,
+        judged.score,
+        judged.route,
+        policy=opened.policy,
+        escalated=any(one.escalated for one in reviews),
+    )
 
 
 async def _judge(journal: Journal, opened: _Opened, generation: Generation) -> _Judged:

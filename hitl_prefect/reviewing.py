@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from prefect.utilities.asyncutils import run_coro_as_sync
-from pydantic import AwareDatetime, JsonValue
+from pydantic import AwareDatetime
 
-from hitl_prefect.desk import Round, Typed, check_place, typed_in, wait_for_person
+from hitl_prefect.desk import Round, Typed, Waited, check_place, tag_run, typed_in, wait_for_person
 from hitl_prefect.errors import AnswerRefused, ConfigError
 from hitl_prefect.forms import build_form, read_form
 from hitl_prefect.journal import Journal, open_journal
@@ -27,7 +27,9 @@ class _Silence(Frozen):
     at: AwareDatetime
 
 
-async def areview(case: Case, generation: Generation, score: Score, route: Route, *, policy: Policy) -> Review:
+async def areview(
+    case: Case, generation: Generation, score: Score, route: Route, *, policy: Policy, escalated: bool = False
+) -> Review:
     """Ask a person about a draft.
 
     Call it in the body of a flow. In a deployment the flow run is suspended: the process ends here, and when somebody
@@ -39,6 +41,7 @@ async def areview(case: Case, generation: Generation, score: Score, route: Route
         score: How sure the machine was.
         route: Why a person is asked.
         policy: Who may answer, until when, and what nobody coming means.
+        escalated: Whether an earlier attempt was handed over to `policy.escalate_to`; then they are asked again.
 
     Returns:
         The review: its last verdict is `approve`, `edit`, `reject` or `retry`, or the deadline has passed.
@@ -50,13 +53,16 @@ async def areview(case: Case, generation: Generation, score: Score, route: Route
     async with open_journal(case) as journal:
         if journal is None:
             raise ConfigError("a review needs a flow run: call it in the body of a function with @flow")
-        return await _Asking(journal, how, case, generation, score, route, policy).settle()
+        await tag_run(journal.client, journal.flow_run_id)
+        return await _Asking(journal, how, case, generation, score, route, policy, escalated=escalated).settle()
 
 
-def review(case: Case, generation: Generation, score: Score, route: Route, *, policy: Policy) -> Review:
+def review(
+    case: Case, generation: Generation, score: Score, route: Route, *, policy: Policy, escalated: bool = False
+) -> Review:
     """The same as `areview`, for a flow that is not async."""
     # A plain function, not a flow: Prefect refuses to suspend a subflow.
-    return run_coro_as_sync(areview(case, generation, score, route, policy=policy))
+    return run_coro_as_sync(areview(case, generation, score, route, policy=policy, escalated=escalated))
 
 
 class _Asking:
@@ -71,18 +77,26 @@ class _Asking:
         score: Score,
         route: Route,
         policy: Policy,
+        *,
+        escalated: bool,
     ) -> None:
         self.journal, self.how, self.policy = journal, how, policy
         self.case, self.generation, self.score, self.route = case, generation, score, route
         self.verdicts: list[Verdict] = []
         self.refused: list[RefusedAnswer] = []
-        self.escalated = False
+        self.escalated = escalated
+        self.to_mend: RefusedAnswer | None = None
+        """The answer that this round asks to mend; none after a verdict."""
+        self.void: Round | None = None
+        """The round before, where it came back without any answer: the next one keeps its deadline."""
 
     async def settle(self) -> Review:
         """Go through the rounds, those of earlier runs included, until one settles."""
         for number in count(1):
             asked = self.journal.read(self._step("round", number), Round) or await self._ask(number)
             heard = await self._heard(asked)
+            self.void = asked if heard is None else None
+            self.to_mend = heard if isinstance(heard, RefusedAnswer) else self.to_mend if heard is None else None
             if isinstance(heard, Verdict):
                 self.verdicts.append(heard)
                 if heard.decision != "escalate":
@@ -114,8 +128,7 @@ class _Asking:
 
     def _round(self, number: int) -> Round:
         opened_at = datetime.now(UTC)
-        errors, typed = self._last_words()
-        deadline_at = self._deadline(opened_at)
+        deadline_at = self.void.deadline_at if self.void else self._deadline(opened_at)
         return Round(
             number=number,
             attempt=self.generation.attempt,
@@ -127,8 +140,8 @@ class _Asking:
                 self.score,
                 self.route,
                 self.policy,
-                errors=errors,
-                typed=typed,
+                errors=self.to_mend.errors if self.to_mend else (),
+                typed=self.to_mend.typed if self.to_mend else None,
                 deadline_at=deadline_at,
                 escalated=self.escalated,
             ),
@@ -136,10 +149,6 @@ class _Asking:
             deadline_at=deadline_at,
             escalated=self.escalated,
         )
-
-    def _last_words(self) -> tuple[tuple[str, ...], JsonValue]:
-        """What was wrong with the last answer, and what was typed; nothing after a verdict."""
-        return (self.refused[-1].errors, self.refused[-1].typed) if self.refused else ((), None)
 
     def _deadline(self, opened_at: datetime) -> datetime | None:
         acts = self.policy.on_deadline != "hold" and not (self.policy.on_deadline == "escalate" and self.escalated)
@@ -163,20 +172,20 @@ class _Asking:
 
     async def _heard(self, asked: Round) -> Verdict | RefusedAnswer | _Silence | None:
         """What this round brought; `None` where the run came back without an answer, which decides nothing."""
-        step = self._step("verdict", asked.number)
-        if verdict := self.journal.read(step, Verdict):
-            return verdict
+        verdict, refused = (self._step(name, asked.number) for name in ("verdict", "refused"))
+        if before := self.journal.read(verdict, Verdict) or self.journal.read(refused, RefusedAnswer):
+            return before
         if (typed := await typed_in(self.journal, asked)) is None:
             return await self._silence(asked)
         heard = self._read(asked, typed)
-        return await self.journal.record(step, heard) if isinstance(heard, Verdict) else heard
+        return await self.journal.record(verdict if isinstance(heard, Verdict) else refused, heard)
 
     async def _silence(self, asked: Round) -> _Silence | None:
         step = self._step("silence", asked.number)
         if silence := self.journal.read(step, _Silence):
             return silence
-        now = datetime.now(UTC)
-        return await self.journal.record(step, _Silence(at=now)) if asked.overdue(now) else None
+        now, waited = datetime.now(UTC), self.journal.read(self._step("waited", asked.number), Waited)
+        return await self.journal.record(step, _Silence(at=now)) if waited and asked.overdue(now) else None
 
     def _read(self, asked: Round, typed: Typed) -> Verdict | RefusedAnswer:
         seen = {"form_sha256": asked.form.sha256, "decided_at": typed.at}

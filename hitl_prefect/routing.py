@@ -2,10 +2,11 @@
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
+from hitl_prefect.answers import answer_type
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.models import Case, Generation, Route, RouteReason, Score
 from hitl_prefect.policy import Policy, Rule
@@ -25,40 +26,39 @@ def route(case: Case, generation: Generation, score: Score, *, policy: Policy) -
     Returns:
         `accept` or `review`. The propensity is 1 for a review and 0 for an accepted case: nothing here is drawn by lot.
     """
-    reason, detail = _why(generation, score, policy)
-    accepted = reason == "above_bar" or detail == _NEVER
+    action, reason, detail = _decide(generation, score, policy)
     return Route(
-        action="accept" if accepted else "review",
+        action=action,
         reason=reason,
         detail=detail,
-        propensity=0.0 if accepted else 1.0,
+        propensity=0.0 if action == "accept" else 1.0,
         policy_version=policy.version,
         bar=policy.min_confidence,
     )
 
 
-_NEVER = "review='never'"
+_Decided = tuple[Literal["accept", "review"], RouteReason, str]
 
 
-def _why(generation: Generation, score: Score, policy: Policy) -> tuple[RouteReason, str]:
+def _decide(generation: Generation, score: Score, policy: Policy) -> _Decided:
     if generation.status != "ok":
-        return generation.status, "; ".join(generation.problems)
+        return "review", generation.status, "; ".join(generation.problems)
     fired = next((rule for rule in policy.rules if fires(rule, generation.answer)), None)
     if fired is not None:
-        return "rule", fired.describe()
+        return "review", "rule", fired.describe()
     if policy.review != "by_confidence":
-        return "rule", f"review={policy.review!r}"
+        return "accept" if policy.review == "never" else "review", "rule", f"review={policy.review!r}"
     return _by_confidence(score, policy)
 
 
-def _by_confidence(score: Score, policy: Policy) -> tuple[RouteReason, str]:
+def _by_confidence(score: Score, policy: Policy) -> _Decided:
     if policy.min_confidence is None:
-        return "cold_start", "the policy has no bar yet"
+        return "review", "cold_start", "the policy has no bar yet"
     if score.confidence is None:
-        return "no_score", f"{score.combined} has no confidence"
+        return "review", "no_score", f"{score.combined} has no confidence"
     if score.confidence < policy.min_confidence:
-        return "below_bar", f"confidence {score.confidence:.2f} is below {policy.min_confidence:.2f}"
-    return "above_bar", ""
+        return "review", "below_bar", f"confidence {score.confidence:.2f} is below {policy.min_confidence:.2f}"
+    return "accept", "above_bar", ""
 
 
 def _contains(answer: Any, value: Any) -> bool:
@@ -99,12 +99,24 @@ def check_rules(policy: Policy, answer: Any) -> None:
     """Refuse a rule about a field that the answer type does not have.
 
     Raises:
-        ConfigError: Naming the field and the fields that there are.
+        ConfigError: Naming the rule, the field and the fields that there are.
     """
-    if not (isinstance(answer, type) and issubclass(answer, BaseModel)):
-        return
-    known = {info.serialization_alias or info.alias or name for name, info in answer.model_fields.items()}
+    schema = answer_type(answer).json_schema
     for rule in policy.rules:
-        if (first := rule.field.split(".")[0]) not in known:
-            has = f"{answer.__name__} has no field {first!r}; it has {sorted(known)}"
-            raise ConfigError(f"rule {rule.describe()!r}: {has}")
+        _check_path(rule, rule.field.split(".") if rule.field else [], schema, schema.get("$defs", {}))
+
+
+def _check_path(rule: Rule, path: list[str], schema: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """Walk along the path as far as the schema knows; what it leaves open, such as a dictionary, may hold anything."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    if not path:
+        return
+    if "items" in schema and path[0].isdigit():
+        _check_path(rule, path[1:], schema["items"], definitions)
+    elif known := schema.get("properties"):
+        if path[0] not in known:
+            raise ConfigError(f"rule {rule.describe()!r}: there is no field {path[0]!r}; there is {sorted(known)}")
+        _check_path(rule, path[1:], known[path[0]], definitions)
+    elif schema.get("type") in ("string", "number", "integer", "boolean"):
+        raise ConfigError(f"rule {rule.describe()!r}: {schema['type']} has no field {path[0]!r}")

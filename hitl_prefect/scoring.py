@@ -90,18 +90,24 @@ SCORERS: dict[ScorerName, Scorer] = {
 }
 """Every scorer by its name."""
 
-_WITHOUT_LOGPROBS = ("anthropic", "embedded")
+_NEVER_GIVEN: dict[str, tuple[str, ...]] = {
+    "openai": ("probability",),
+    "anthropic": ("probability", "logprob", "logprob_min", "logprob_decision"),
+    "embedded": ("stated", "logprob", "logprob_min", "logprob_decision"),
+}
 
 
 def check_scorers(policy: Policy, provider: str) -> None:
     """Refuse a policy that counts on what the provider never gives.
 
+    A model of OpenAI may still give no token logprobs; then its cases go to review with the reason `no_score`.
+
     Raises:
         ConfigError: If a named scorer could only ever leave the score `None`.
     """
-    wanted = [name for name in policy.scorers if name.startswith("logprob")]
-    if wanted and provider in _WITHOUT_LOGPROBS:
+    missing = [name for name in policy.scorers if name in _NEVER_GIVEN.get(provider, ())]
+    if missing:
         raise ConfigError(
-            f"policy.scorers names {wanted[0]!r}, but {provider} gives no token logprobs, so every case would go to "
-            "review; name 'stated' or 'probability', or leave scorers empty"
+            f"policy.scorers names {missing[0]!r}, which {provider} never gives, so every case would go to review; "
+            "name another one, or leave scorers empty"
         )

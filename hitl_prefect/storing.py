@@ -1,16 +1,22 @@
 """Store an outcome, as a Prefect task that outlasts a store that is down for a while."""
 
 import asyncio
+import hashlib
+from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.utilities.asyncutils import run_coro_as_sync
+from pydantic import JsonValue
 
+from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.configured import store_of
+from hitl_prefect.errors import ObjectMissing, OutcomeConflict
 from hitl_prefect.generating import can_help
-from hitl_prefect.outcomes import Answer, Outcome, outcome_key
+from hitl_prefect.outcomes import Answer, IndexEntry, Outcome, index_key, outcome_key
+from hitl_prefect.protocols import PutResult, Store
 
-__all__ = ["asave_outcome", "save_outcome"]
+__all__ = ["afind_outcome", "asave_outcome", "save_outcome"]
 
 
 async def asave_outcome(outcome: Outcome[Answer], *, store: str) -> str:
@@ -29,7 +35,17 @@ async def asave_outcome(outcome: Outcome[Answer], *, store: str) -> str:
         OutcomeConflict: If another outcome of the same case already stands there; ours is kept in quarantine.
         StoreError: If the store refused, or stayed down.
     """
-    return await _store(outcome_key(outcome), outcome.stored, store)
+    entry = IndexEntry(key=outcome_key(outcome), sha256=hashlib.sha256(outcome.stored).hexdigest())
+    return await _store(index_key(outcome.case.task, outcome.case.id), entry, outcome.stored, store)
+
+
+async def afind_outcome(task_name: str, case_id: str, *, store: str) -> Outcome[JsonValue] | None:
+    """The outcome of a case, whenever it was decided; `None` where there is none yet.
+
+    Raises:
+        StoreError: If the store refused, or stayed down; as for `asave_outcome`.
+    """
+    return await _find(index_key(task_name, case_id), store)
 
 
 def save_outcome(outcome: Outcome[Answer], *, store: str) -> str:
@@ -37,16 +53,39 @@ def save_outcome(outcome: Outcome[Answer], *, store: str) -> str:
     return run_coro_as_sync(asave_outcome(outcome, store=store))
 
 
-@task(
-    name="save_outcome",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=7,
-    retry_delay_seconds=[1, 2, 4, 8, 15, 30, 60],
-    retry_condition_fn=can_help,
-)
-async def _store(key: str, body: bytes, store: str) -> str:
+_patiently: dict[str, Any] = {
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+    "retries": 7,
+    "retry_delay_seconds": [1, 2, 4, 8, 15, 30, 60],
+    "retry_condition_fn": can_help,
+}
+"""A store that is down for a while fails no run."""
+
+
+@task(name="find_outcome", **_patiently)
+async def _find(index: str, store: str) -> Outcome[JsonValue] | None:
+    source = await store_of(store)
+    try:
+        entry = IndexEntry.model_validate_json(await asyncio.to_thread(source.get, index))
+        return Outcome[JsonValue].model_validate_json(await asyncio.to_thread(source.get, entry.key))
+    except ObjectMissing:
+        return None
+
+
+@task(name="save_outcome", **_patiently)
+async def _store(index: str, entry: IndexEntry, body: bytes, store: str) -> str:
     target = await store_of(store)
-    done = await asyncio.to_thread(target.put_once, key, body)
-    get_run_logger().info("%s: %s in %s", key, done, target.url)
-    return key
+    done = await asyncio.to_thread(_put, target, index, entry, body)
+    get_run_logger().info("%s: %s in %s", entry.key, done, target.url)
+    return entry.key
+
+
+def _put(target: Store, index: str, entry: IndexEntry, body: bytes) -> PutResult:
+    """The index first: it has one key per case, whatever the day, and so lets one outcome through."""
+    try:
+        target.put_once(index, canonical_bytes(entry))
+    except OutcomeConflict:
+        target.put_once(f"quarantine/{entry.key}.{entry.sha256[:16]}", body)
+        raise
+    return target.put_once(entry.key, body)

@@ -1,6 +1,7 @@
 """The command line `hitl`: exit code 0 done, 1 failed, 2 wrong usage."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -26,6 +27,9 @@ for _command in (demo, doctor, inbox, show, answer):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code."""
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        # So that what was started is stopped, also when the terminal is closed.
+        signal.signal(end, lambda number, _: sys.exit(128 + number))
     sys.exit(_run(arguments))
 
 

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from pydantic import JsonValue
 
 from hitl_prefect.cli.printing import AsJson, print_json, say, table
+from hitl_prefect.errors import AnswerRefused
 from hitl_prefect.inbox import Waiting, aanswer, afind, ainbox, ashow
 from hitl_prefect.outcomes import Decision
 
@@ -44,7 +45,7 @@ async def show(run: str, *, json: AsJson = False) -> int:
         return 0
     decisions = ", ".join(form.decisions)
     say(f"{form.description}\n\nOpen {form.waiting.url}")
-    say(f"or `hitl answer {form.waiting.run_name} --decision …`, one of: {decisions}")
+    say(f"or `hitl answer {form.waiting.run_name} --draft {form.draft_sha256[:12]} --decision …`, one of: {decisions}")
     return 0
 
 
@@ -56,6 +57,7 @@ async def answer(
     guidance: str = "",
     reason: str = "",
     reviewer: str | None = None,
+    draft: str = "",
     json: AsJson = False,
 ) -> int:
     """Answer one waiting flow run.
@@ -67,18 +69,21 @@ async def answer(
         guidance: For `retry`: what the next attempt should do better.
         reason: Why, for the record.
         reviewer: Who answers. Default: your user name.
+        draft: How the sha256 of the draft begins that you saw, as `hitl show` prints it; another draft is not answered.
         json: Print JSON.
     """
     typed: dict[str, JsonValue] = {
         "decision": decision,
-        "reviewer": reviewer if reviewer is not None else getpass.getuser(),
+        "reviewer": reviewer if reviewer is not None else _user(),
         "channel": "cli",
         **{name: text for name, text in (("guidance", guidance), ("reason", reason)) if text},
     }
     if answer is not None:
         typed["answer"] = _as_json(answer)
     form = await ashow(await afind(run))
-    await aanswer(form.waiting.run_id, typed)
+    if not form.draft_sha256.startswith(draft):
+        raise AnswerRefused((f"draft {draft} is no longer the one that waits: look again with `hitl show {run}`",))
+    await aanswer(form.waiting.run_id, {**typed, "draft_sha256": form.draft_sha256})
     if json:
         print_json({"run_id": form.waiting.run_id, "case": form.waiting.case, "decision": decision})
     else:
@@ -115,6 +120,13 @@ def age(seconds: float) -> str:
         if seconds >= length:
             return f"{int(seconds // length)} {unit}"
     return f"{int(seconds)} s"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return ""
 
 
 def _as_json(text: str) -> Any:

@@ -66,7 +66,7 @@ async def demo(
             if by_script:
                 await answer_by_script(sent, tell)
             else:
-                await until_answered(tell)
+                await until_answered(sent, tell)
             await until_settled(sent, _quietly, waiting_counts=False)
     outcomes = outcomes_in(place / "outcomes")
     if json:

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from hitl_prefect.blocks import FolderStoreBlock
 from hitl_prefect.errors import ConfigError, HitlError
-from hitl_prefect.inbox import Waiting, aanswer, ainbox, ashow
+from hitl_prefect.inbox import aanswer, ainbox, ashow
 from hitl_prefect.models import Frozen
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.stores.folder import FolderStore
@@ -119,21 +119,25 @@ async def answer_by_script(sent: dict[UUID, DemoMessage], tell: Callable[[str], 
     """Answer everything that waits over the public resume endpoint, as a careful person would."""
     for one in await ainbox():
         message = sent[one.run_id]
-        drafted = (await ashow(one.run_id)).form_schema["properties"]["answer"].get("default")
+        form = await ashow(one.run_id)
         verdict: dict[str, JsonValue] = {"decision": "approve"}
-        if drafted != message.category:
+        if form.form_schema["properties"]["answer"].get("default") != message.category:
             verdict = {"decision": "edit", "answer": message.category}
-        await aanswer(one.run_id, {**verdict, "reviewer": "scripted-reviewer", "channel": "api"})
         tell(f"  scripted reviewer: {message.id}  {' '.join(map(str, verdict.values()))}")
+        seen = {"draft_sha256": form.draft_sha256, "reviewer": "scripted-reviewer", "channel": "api"}
+        await aanswer(one.run_id, {**verdict, **seen})
 
 
-async def until_answered(tell: Callable[[str], None]) -> None:
-    """Wait for as long as anything waits for a person."""
-    left: list[Waiting] = []
-    while now := await ainbox():
-        for gone in [one for one in left if one.run_id not in {two.run_id for two in now}]:
-            tell(f"  {gone.case}  answered")
-        left = now
+async def until_answered(sent: dict[UUID, DemoMessage], tell: Callable[[str], None]) -> None:
+    """Wait until every run has ended; say what was answered, and what is asked anew after a `retry`."""
+    known = {one.run_id: one for one in await ainbox()}
+    while not all(_settled(run, waiting_counts=False) for run in await _runs(list(sent))):
+        now = {one.run_id: one for one in await ainbox()}
+        for gone in known.keys() - now.keys():
+            tell(f"  {known[gone].case}  answered")
+        for new in now.keys() - known.keys():
+            tell(f"  {now[new].case}  waits again: {now[new].url}")
+        known = now
         await asyncio.sleep(1)
 
 

@@ -27,8 +27,9 @@ _ARGUMENTS = (
 _PATIENCE_MS = 20_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
+    """Closed with the last browser test: an open page costs a fifth of a core."""
     path = Path(shutil.which("chromium") or "/usr/bin/chromium")
     require(path.exists(), "Chromium", "apt-get install chromium")
     with sync_playwright() as playwright:
@@ -37,13 +38,13 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def desk(prefect_server: PrefectServer) -> Iterator[Desk]:
     with Desk(prefect_server.api_url) as desk:
         yield desk
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def window(chromium: Browser) -> Iterator[BrowserContext]:
     """One window for all tests: what the UIs load is loaded once."""
     context = chromium.new_context(viewport={"width": 1280, "height": 1600})

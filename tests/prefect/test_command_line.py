@@ -70,6 +70,23 @@ def test_an_answer_is_taken_once(site, document):
     assert (verdict["reviewer"], verdict["channel"], verdict["reason"]) == ("ada", "cli", "seen")
 
 
+def test_another_draft_than_the_one_that_was_seen_is_not_answered(site, waiting):
+    """`show` names the draft, and `answer --draft` holds to it."""
+    done = site.hitl("answer", waiting, "--draft", "000000000000", "--decision", "approve")
+
+    assert (done.returncode, "no longer the one that waits" in done.stderr) == (1, True)
+    assert site.state(waiting) == "Suspended"
+    assert f"--draft {site.form(waiting)['x-hitl-draft-sha256'][:12]}" in site.hitl("show", waiting).stdout
+
+
+def test_approve_must_name_what_it_approves(site, waiting):
+    """A bare approve over the API is refused: between looking and answering the draft may have changed."""
+    bare = site.api.post(f"/flow_runs/{waiting}/resume", json={"run_input": {"decision": "approve"}}).json()
+    stale = site.answer(waiting, decision="approve", draft_sha256="0" * 64)
+
+    assert (bare["status"], stale["status"], site.state(waiting)) == ("REJECT", "REJECT", "Suspended")
+
+
 def test_without_a_server_the_message_says_what_to_do(site):
     """No traceback, and the address that was tried."""
     site.environment["PREFECT_API_URL"], right = "http://127.0.0.1:9/api", site.environment["PREFECT_API_URL"]

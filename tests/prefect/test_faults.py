@@ -1,5 +1,6 @@
 """Faults, made for real: each ends in one outcome with the right verdict, and one call to the model per attempt."""
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -134,14 +135,18 @@ def test_store_down_for_30_s_when_the_answer_comes(site, invoices, document, mod
 
 
 def test_a_store_that_refused_keeps_the_verdict_for_the_retry(site, invoices, document, model, ceph):
-    """The bucket is missing, the run fails; once it is there a retry from the UI finishes with the same verdict."""
-    bucket = f"later-{time.time_ns()}"
-    url = site.bucket.url.replace(site.bucket.url.split("/")[2].split("?")[0], bucket)
+    """The bucket is gone, the run fails; once it is back a retry from the UI finishes with the same verdict."""
+    bucket = ceph.new_bucket()
+    url = site.bucket.url.replace(site.bucket.bucket, bucket)
     run = site.start(invoices, document=document, policy=CAREFUL, store=url)
     site.wait_for_question(run)
-    edit(site, run)
-    site.wait(run, "Failed")
-    ceph.client().create_bucket(Bucket=bucket)
+    with contextlib.closing(ceph.client()) as client:
+        for stored in client.list_objects_v2(Bucket=bucket).get("Contents", []):
+            client.delete_object(Bucket=bucket, Key=stored["Key"])
+        client.delete_bucket(Bucket=bucket)
+        edit(site, run)
+        site.wait(run, "Failed")
+        client.create_bucket(Bucket=bucket)
     site.force(run, "AwaitingRetry", "SCHEDULED")
     site.wait(run, "Completed")
 
@@ -149,6 +154,42 @@ def test_a_store_that_refused_keeps_the_verdict_for_the_retry(site, invoices, do
     (key,) = store.keys("outcomes/")
     assert b'"decision":"edit"' in store.get(key)
     assert len(model.calls(document)) == 1
+
+
+def test_a_store_that_is_not_there_is_found_before_the_model_is_asked(site, invoices, document, model):
+    """The message names the bucket."""
+    missing = site.bucket.url.replace(site.bucket.bucket, "never-created")
+    run = site.start(invoices, document=document, policy=CAREFUL, store=missing)
+    site.wait(run, "Failed")
+
+    assert "never-created" in site.run(run)["state"]["message"]
+    assert model.calls(document) == []
+
+
+def test_one_case_has_one_outcome_however_often_it_is_sent(site, document, model):
+    """A second run with the same case id returns what was decided; with another prompt it is refused."""
+    flow = site.deploy("invoices.py:named_case")
+    runs = []
+    for text, ends in ((document, "Completed"), (document, "Completed"), ("another document", "Failed")):
+        runs.append(site.start(flow, document=text, case_id="case-1", policy={"min_confidence": 0.1}))
+        site.wait(runs[-1], ends)
+
+    assert [len(site.outcomes(run)) for run in runs] == [1, 0, 0]
+    assert len(model.calls(document)) == 1
+    assert "one case has one outcome" in site.run(runs[-1])["state"]["message"]
+
+
+def test_cases_that_are_started_together_wait_one_after_the_other(site, document, model):
+    """`asyncio.gather` of two unsure cases: one question at a time, one call each, two outcomes."""
+    run = site.start(site.deploy("invoices.py:two_at_once"), document=document, policy=CAREFUL)
+    first = site.wait_for_question(run)
+    site.answer(run, decision="approve")
+    site.wait_for_question(run, unlike=first)
+    site.answer(run, decision="approve")
+    site.wait(run, "Completed")
+
+    assert len(site.outcomes(run)) == 2
+    assert len(model.calls(document)) == 2
 
 
 def test_two_people_answer_at_once(site, invoices, document):

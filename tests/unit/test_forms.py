@@ -230,12 +230,21 @@ def test_the_sha256_names_schema_and_description() -> None:
     assert form_for(DRAFT).form_schema["x-hitl-draft-sha256"] == form_for(DRAFT).draft_sha256
 
 
-@pytest.mark.parametrize("answer", [{}, {"answer": DRAFT}, {"answer": {**DRAFT, "total": 12}}, {"answer": None}])
-def test_approve_means_the_draft(answer: dict[str, Any]) -> None:
-    """With or without the untouched fields; 12 and 12.0 are the same number."""
+@pytest.mark.parametrize(
+    "seen", [{"answer": DRAFT}, {"answer": {**DRAFT, "total": 12}}, {"draft_sha256": form_for(DRAFT).draft_sha256}]
+)
+def test_approve_means_the_draft(seen: dict[str, Any]) -> None:
+    """Named by its fields, where 12 and 12.0 are the same number, or by its sha256."""
     form = form_for(DRAFT)
 
-    assert read_form(form, CASE, {"decision": "approve", **answer}) == FormAnswer(decision="approve", answer=DRAFT)
+    assert read_form(form, CASE, {"decision": "approve", **seen}) == FormAnswer(decision="approve", answer=DRAFT)
+
+
+@pytest.mark.parametrize("answer", [{}, {"answer": None}])
+def test_approve_that_names_nothing_is_refused(answer: dict[str, Any]) -> None:
+    """A browser omits a text that was emptied: that must not ship the draft."""
+    with pytest.raises(AnswerRefused, match="approve names what it approves"):
+        read_form(form_for(DRAFT), CASE, {"decision": "approve", **answer})
 
 
 def test_approve_never_runs_the_draft_through_its_validators_again() -> None:
@@ -320,7 +329,7 @@ def test_asking_again_shows_what_was_typed() -> None:
     assert fields["reason"]["default"] == "typo"
     assert "default" not in fields["decision"]
     assert "vendor: write it in mixed case" in form.description
-    assert read_form(form, CASE, {"decision": "approve"}).answer == DRAFT
+    assert read_form(form, CASE, {"decision": "approve", "draft_sha256": form.draft_sha256}).answer == DRAFT
 
 
 def test_a_draft_s_own_template_is_data() -> None:

@@ -1,3 +1,6 @@
+from contextlib import nullcontext
+from typing import Any
+
 import pytest
 from pydantic import BaseModel
 
@@ -64,5 +67,23 @@ def test_a_rule_fits_unless_it_can_be_said_that_it_does_not(rule, answer, fired)
 
 def test_a_rule_about_a_field_that_does_not_exist_is_refused():
     """The message names the fields that there are."""
-    with pytest.raises(ConfigError, match=r"no field 'totl'; it has \['total'\]"):
+    with pytest.raises(ConfigError, match=r"no field 'totl'; there is \['total'\]"):
         check_rules(Policy(rules=(Rule(field="totl", op=">", value=1),)), Invoice)
+
+
+@pytest.mark.parametrize(
+    ("answer", "field", "known"),
+    [
+        (Invoice, "", True),
+        (list[Invoice], "0.total", True),
+        (list[Invoice], "0.totl", False),
+        (Invoice, "total.net", False),
+        (dict[str, Any], "anything.at.all", True),
+    ],
+)
+def test_a_rule_is_checked_along_its_whole_path(answer, field, known):
+    """As far as the type says what there is."""
+    policy = Policy(rules=(Rule(field=field, op="==", value=1),))
+
+    with nullcontext() if known else pytest.raises(ConfigError):
+        check_rules(policy, answer)

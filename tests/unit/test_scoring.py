@@ -65,7 +65,10 @@ def test_hedging_counts_whole_words_in_any_case():
     assert hedging_confidence("maybe, I think") == pytest.approx(1 / 3)
 
 
-def test_a_policy_that_counts_on_logprobs_is_refused_where_there_are_none():
-    """Claude gives no token log probabilities: every case would go to a person, silently."""
-    with pytest.raises(ConfigError, match="anthropic gives no token logprobs"):
-        check_scorers(Policy(scorers=("logprob",)), "anthropic")
+@pytest.mark.parametrize(
+    ("provider", "scorer"), [("anthropic", "logprob"), ("openai", "probability"), ("embedded", "stated")]
+)
+def test_a_policy_that_counts_on_what_a_provider_never_gives_is_refused(provider, scorer):
+    """Every case would go to a person, silently."""
+    with pytest.raises(ConfigError, match=f"'{scorer}', which {provider} never gives"):
+        check_scorers(Policy(scorers=(scorer,)), provider)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
+from prefect.runtime import flow_run
 from pydantic import BaseModel, Field, field_validator
 
 from hitl_prefect import (
@@ -79,6 +80,30 @@ def inside_a_task(document: str, store: str, policy: Policy) -> None:
 @flow
 async def extract_async(document: str, store: str, policy: Policy, model: str) -> Outcome[Invoice]:
     return await aresolve_case(document, answer=Invoice, model=model, task="invoices", policy=policy, store=store)
+
+
+@flow
+def named_case(document: str, store: str, policy: Policy, case_id: str) -> None:
+    resolve_case(
+        document, answer=Invoice, model="openai:gpt-5-mini", task="named", policy=policy, store=store, case_id=case_id
+    )
+
+
+@flow
+async def two_at_once(document: str, store: str, policy: Policy) -> None:
+    cases = [
+        aresolve_case(
+            f"{document} {name}",
+            answer=Invoice,
+            model="openai:gpt-5-mini",
+            task="invoices",
+            policy=policy,
+            store=store,
+            case_id=f"{name}-{flow_run.id}",
+        )
+        for name in ("left", "right")
+    ]
+    await asyncio.gather(*cases)
 
 
 @flow
