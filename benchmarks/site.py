@@ -15,6 +15,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from benchmarks.exams import Exam
 from hitl_prefect.demo.processes import PrefectServer, prefect_server, served_flow
+from hitl_prefect.errors import HitlError
 from hitl_prefect.project import project_folder
 from tests.servers.ceph import ceph_rgw
 from tests.servers.machine import program
@@ -24,7 +25,8 @@ from tests.wire.loopback import Answer, LoopbackAI, Said
 __all__ = ["Site", "benchmark_site"]
 
 _CEPH = ("ceph-mon", "ceph-osd", "radosgw", "ceph")
-_AT_A_TIME = 4
+_SHOWN = 6000
+"""Characters of a log."""
 
 
 class Site:
@@ -56,6 +58,7 @@ def benchmark_site(exams: list[Exam]) -> Iterator[Site]:
         ceph = stack.enter_context(_ceph(folder / "ceph"))
         keys = ceph.env if ceph else {}
         stack.enter_context(_environment({**ai.env, **keys, "NO_PROXY": "127.0.0.1,localhost"}))
+        stack.enter_context(_logs_shown_on_failure(folder / "prefect"))
         server = stack.enter_context(prefect_server(folder / "prefect"))
         _serve_flows(stack, server)
         yield Site(ai, ceph, folder)
@@ -66,7 +69,7 @@ def _serve_flows(stack: ExitStack, server: PrefectServer) -> None:
     stack.enter_context(temporary_settings(settings))
     flows = (Path(__file__).parent / "flows" / "code_claim.py", project_folder() / "flows" / "resolve_case.py")
     for script in flows:
-        stack.enter_context(served_flow(server, script, limit=_AT_A_TIME))
+        stack.enter_context(served_flow(server, script))
 
 
 class _Replay:
@@ -84,6 +87,21 @@ class _Replay:
         (message, *more) = body["messages"]
         recorded = self._replies.get((body["model"], message["content"]))
         return Said("no such prompt was recorded", status=400) if recorded is None or more else recorded
+
+
+@contextmanager
+def _logs_shown_on_failure(home: Path) -> Iterator[None]:
+    """The folder goes when the benchmark ends; why a flow run crashed stands in no other place."""
+    try:
+        yield
+    except HitlError:
+        for log in (home / "server.log", home / "flow.log"):
+            print(f"--- end of {log.name}\n{_end_of(log)}", file=sys.stderr)
+        raise
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text("utf-8", errors="replace")[-_SHOWN:] if log.exists() else ""
 
 
 @contextmanager

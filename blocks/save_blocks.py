@@ -8,7 +8,10 @@ from hitl_prefect.blocks import AnthropicModel, FolderStoreBlock, OpenAIModel, R
 
 def save_blocks() -> list[str]:
     """Save what the environment has keys for; returns what was saved as `type/name`."""
-    blocks = {"outcomes": _store(), "careful": ReviewPolicy(policy=Policy(min_confidence=0.9))}
+    store = _store()
+    blocks = {"outcomes": store, "careful": ReviewPolicy(policy=Policy(min_confidence=0.9))}
+    if isinstance(store, S3StoreBlock):
+        blocks["s3"] = store
     if key := os.environ.get("OPENAI_API_KEY"):
         blocks["openai"] = OpenAIModel(model="gpt-5-mini", api_key=key)
     if key := os.environ.get("ANTHROPIC_API_KEY"):

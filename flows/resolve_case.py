@@ -45,4 +45,5 @@ def resolve_one_case(
 
 
 if __name__ == "__main__":
-    resolve_one_case.serve(name="resolve-case")
+    # Four runs at a time: each is a Python process of its own.
+    resolve_one_case.serve(name="resolve-case", limit=4)

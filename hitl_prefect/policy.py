@@ -55,7 +55,8 @@ class Policy(Frozen):
     deadline_s: int = Field(default=72 * 3600, gt=0)
     """Seconds that a review may wait before `on_deadline` applies."""
     on_deadline: Literal["hold", "reject", "escalate", "fallback"] = "hold"
-    """What nobody coming means: go on waiting, reject, ask `escalate_to`, or take `fallback`. Never accept."""
+    """What nobody coming means: go on waiting, reject, ask `escalate_to` (and then hold), or take `fallback`. Never
+    accept."""
     fallback: JsonValue = None
     """The answer that `on_deadline='fallback'` takes, as JSON data valid for the answer type."""
     reviewers: tuple[str, ...] = ()

@@ -31,4 +31,4 @@ def code_claim(
 
 
 if __name__ == "__main__":
-    code_claim.serve(name="code-claim")
+    code_claim.serve(name="code-claim", limit=4)

@@ -31,8 +31,6 @@ __all__ = ["demo"]
 Tell = Callable[[str], None]
 """Where lines for people go."""
 
-_AT_A_TIME = 4
-
 
 async def demo(
     *,
@@ -58,7 +56,7 @@ async def demo(
     with prefect_server(place / "prefect") as server, _talking_to(server):
         tell(f"Prefect UI: {server.ui_url}\n\nSending {len(messages)} support messages through {model} …")
         script = project_folder() / "flows" / "resolve_case.py"
-        with served_flow(server, script, limit=_AT_A_TIME):
+        with served_flow(server, script):
             _introduce(model, tell)
             sent = await send(messages, model=model, outcomes=place / "outcomes")
             await until_settled(sent, tell, waiting_counts=True)

@@ -104,10 +104,9 @@ def prefect_server(home: Path, **settings: str) -> Iterator[PrefectServer]:
 
 
 @contextmanager
-def served_flow(server: PrefectServer, script: Path, *, limit: int) -> Iterator[None]:
-    """Run a flow's own script, which serves it; `limit` runs at a time."""
-    environment = server.env | {"PREFECT_RUNNER_PROCESS_LIMIT": str(limit)}
-    process = _started([str(script)], environment, server.home / "flow.log")
+def served_flow(server: PrefectServer, script: Path) -> Iterator[None]:
+    """Run a flow's own script, which serves it."""
+    process = _started([str(script)], server.env, server.home / "flow.log")
     try:
         yield
     finally:

@@ -34,7 +34,7 @@ class Worker:
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "prefect", "worker", "start", "--pool", _POOL, "--type", "process"],
+                [sys.executable, "-m", "prefect", "worker", "start", "--pool", _POOL, "--type", "process", "--limit", "4"],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -109,7 +109,7 @@ class Site:
 
     def start(self, deployment: str, **parameters: Any) -> str:
         """Trigger a run that stores in the site's bucket; returns its id."""
-        return self.start_as_declared(deployment, store=self.bucket.url, **parameters)
+        return self.start_as_declared(deployment, **{"store": self.bucket.url, **parameters})
 
     def start_as_declared(self, deployment: str, **parameters: Any) -> str:
         """Trigger a run with the deployment's own parameters, but for those given; returns its id."""
