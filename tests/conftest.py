@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ def _only_loopback(event: str, arguments: tuple[Any, ...]) -> None:
 
 def pytest_configure() -> None:
     sys.addaudithook(_only_loopback)
+    # What is found out about a model in one test run is not known to the next.
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="hitl-test-cache-")
     # Without keys, the AWS SDK would ask the metadata server of a cloud machine for some.
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 

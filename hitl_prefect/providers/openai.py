@@ -14,20 +14,20 @@ from pydantic import SecretStr
 from hitl_prefect.answers import answer_type
 from hitl_prefect.models import Message, Usage
 from hitl_prefect.protocols import Reply, Request, Token
+from hitl_prefect.providers._memory import known, remember
 from hitl_prefect.providers._wire import Call, CutOff, Failure, endpoint, json_object
 
 __all__ = ["OpenAIProvider"]
 
 _CONNECT_S = 10.0
-
-_without_logprobs: set[tuple[str, str]] = set()
-"""(base URL, model) of those that refused token log probabilities, for as long as the process lives."""
+_NO_LOGPROBS = "no-logprobs"
 
 
 class OpenAIProvider:
     """A model behind OpenAI's API.
 
-    Token log probabilities are asked for until the model refuses them once; from then on it is asked without.
+    Token log probabilities are asked for until the model refuses them once; for a week it is then asked without, by
+    every process of this user.
     Each call opens its own connection, since the event loop of one Prefect task is not that of the next.
 
     Args:
@@ -69,7 +69,7 @@ class OpenAIProvider:
 
     async def _ask(self, client: openai.AsyncOpenAI, request: Request) -> "_Answered":
         model = (str(client.base_url), self.model)
-        if model in _without_logprobs:
+        if known(_NO_LOGPROBS, *model):
             return await self._post(client, request, logprobs=False)
         try:
             return await self._post(client, request, logprobs=True)
@@ -77,7 +77,7 @@ class OpenAIProvider:
             if not _refuses_logprobs(exc):
                 raise
         answered = await self._post(client, request, logprobs=False)
-        _without_logprobs.add(model)
+        remember(_NO_LOGPROBS, *model)
         return answered
 
     async def _post(self, client: openai.AsyncOpenAI, request: Request, *, logprobs: bool) -> "_Answered":

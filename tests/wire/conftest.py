@@ -1,13 +1,14 @@
 """What the wire tests share."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from hitl_prefect.models import Message
 from hitl_prefect.protocols import Provider, Request
-from hitl_prefect.providers import openai as openai_adapter
+from hitl_prefect.providers import _memory
 from hitl_prefect.providers.anthropic import AnthropicProvider
 from hitl_prefect.providers.openai import OpenAIProvider
 from tests.wire.loopback import LoopbackAI
@@ -41,6 +42,7 @@ def connect(request: pytest.FixtureRequest) -> Connect:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered() -> None:
+def _nothing_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test meets models whose log probabilities nobody has asked for yet."""
-    openai_adapter._without_logprobs.clear()
+    _memory._here.clear()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -1,6 +1,9 @@
 """What goes over the wire to OpenAI, and what is made of what comes back."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from math import exp
 from typing import Generic, Literal, TypeVar
 
@@ -107,6 +110,30 @@ async def test_a_model_without_log_probabilities_is_probed_once():
 
     assert ["logprobs" in sent.body for sent in ai.requests] == [True, False, False, False]
     assert {reply.text for reply in replies} == {'{"answer": "a"}'}
+
+
+async def test_what_was_probed_is_known_to_the_next_process():
+    """Every flow run is a process of its own, and asks once."""
+    with LoopbackAI([NO_LOGPROBS, '{"answer": "a"}']) as ai:
+        await openai_at(ai).generate(request())
+        code = (
+            "import asyncio; from tests.wire.conftest import request; from hitl_prefect.providers import provider_for; "
+            "asyncio.run(provider_for('openai:gpt-5-mini').generate(request()))"
+        )
+        command, environment = [sys.executable, "-c", code], os.environ | ai.env
+        await asyncio.to_thread(subprocess.run, command, env=environment, check=True, timeout=60)
+
+    assert ["logprobs" in sent.body for sent in ai.requests] == [True, False, False]
+
+
+async def test_without_a_place_to_write_the_process_remembers(monkeypatch):
+    """A read-only container probes once per process, and works."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
+    with LoopbackAI([NO_LOGPROBS, '{"answer": "a"}']) as ai:
+        for _ in range(2):
+            await openai_at(ai).generate(request())
+
+    assert ["logprobs" in sent.body for sent in ai.requests] == [True, False, False]
 
 
 async def test_each_model_is_probed_by_itself():
