@@ -226,6 +226,22 @@ def test_redeployed_code_while_a_review_waits(site, document, model, tmp_path):
     assert len(model.calls(document)) == 1
 
 
+def test_what_was_refused_stays_refused_when_the_code_changes(site, document, tmp_path):
+    """The validator that refused ada's edit goes away; bob, who was asked next, has the last word all the same."""
+    source = Path(shutil.copytree(FLOWS, tmp_path / "flows"))
+    run = site.start(site.deploy("invoices.py:extract_invoice", source=source), document=document, policy=CAREFUL)
+    first = site.wait_for_question(run)
+    site.answer(run, decision="edit", answer={"vendor": " ", "total": 1}, reviewer="ada")
+    site.wait_for_question(run, unlike=first)
+    code = source / "invoices.py"
+    code.write_text(code.read_text().replace("if not value.strip():", "if False:"))
+    site.answer(run, decision="reject", reviewer="bob")
+    site.wait(run, "Completed")
+
+    (outcome,) = site.outcomes(run)
+    assert (outcome["decision"], outcome["review"]["verdicts"][-1]["reviewer"]) == ("reject", "bob")
+
+
 def test_without_a_deployment_the_process_waits(site, document):
     """`python flow.py` pauses in place and goes on with the answer."""
     code = (
