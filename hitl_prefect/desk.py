@@ -105,12 +105,12 @@ async def wait_for_person(journal: Journal, asked: Round, labels: dict[str, str 
     make = Suspended if asked.how == "suspended" else Paused
     state: State = make(pause_key=asked.pause_key, message=message)
     keyset = state.state_details.run_input_keyset = _keyset(state)
-    # The form stands before the run waits, so that a crash in between leaves nothing that cannot be answered; and
+    # Labels and form stand before the run waits, so that a crash in between leaves nothing that cannot be answered; and
     # again after it, since Prefect 3.9.1 clears the rows of a key when that key fires.
+    await journal.client.update_flow_run_labels(journal.flow_run_id, labels)
     await _save_form(journal, keyset, asked.form)
     state = await _enter(journal.client, journal.flow_run_id, state)
     await journal.record(f"waited-{asked.attempt}-{asked.number}", Waited(at=datetime.now(UTC)))
-    await journal.client.update_flow_run_labels(journal.flow_run_id, labels)
     await _save_form(journal, keyset, asked.form)
     get_run_logger().info("%s: waits for a person: %s", labels["hitl.case"], message)
     if asked.how == "suspended":
