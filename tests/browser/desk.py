@@ -57,6 +57,8 @@ class Asked:
     def response(self) -> dict[str, Any] | None:
         """What the server stored, all of it; `None` where it took nothing."""
         stored = self._api.get(f"/flow_runs/{self.run_id}/input/{_KEYS['response']}")
+        while stored.status_code == 503:  # SQLite is locked for a moment
+            stored = self._api.get(stored.request.url)
         return stored.json() if stored.status_code == 200 else None
 
     def resume(self, typed: JsonValue) -> str:
