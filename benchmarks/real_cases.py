@@ -9,6 +9,7 @@ where they come from.
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,4 +91,6 @@ def _command(options: argparse.Namespace) -> str:
 
 
 if __name__ == "__main__":
+    # SIGTERM alone would end this process and leave the servers behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     raise SystemExit(main())
