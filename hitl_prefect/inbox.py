@@ -18,6 +18,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 from pydantic import JsonValue
@@ -159,22 +160,32 @@ async def _client() -> AsyncIterator[PrefectClient]:
             f"no Prefect server answers at {url}: start one (`prefect server start`) or set PREFECT_API_URL"
         ) from exc
     except PrefectHTTPStatusError as exc:
-        raise ServerUnreachable(
-            f"the Prefect server at {url} answered {exc.response.status_code}: look at its log, and at PREFECT_API_KEY "
-            "or PREFECT_API_AUTH_STRING"
-        ) from exc
+        raise ServerUnreachable(f"the Prefect server at {url} {_trouble(exc.response.status_code)}") from exc
+
+
+def _trouble(status: int) -> str:
+    if status == 503:
+        return "is too busy to answer (SQLite locks its database): try again"
+    if status in (401, 403):
+        return f"refuses us ({status}): set PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
+    return f"answered {status}: look at its log"
 
 
 async def runs_where(client: PrefectClient, kind: StateType) -> AsyncIterator[FlowRun]:
-    """Our flow runs whose state is of one type, page by page."""
+    """Our flow runs whose state is of one type, page by page, each once."""
     wanted = FlowRunFilter(
         tags=FlowRunFilterTags(all_=[TAG]),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[kind])),
     )
+    seen: set[UUID] = set()
     offset = 0
-    while page := await client.read_flow_runs(flow_run_filter=wanted, limit=_PAGE, offset=offset):
+    # Sorted by id: by time, a run that joins between two pages would move all others.
+    by_id = FlowRunSort.ID_DESC
+    while page := await client.read_flow_runs(flow_run_filter=wanted, sort=by_id, limit=_PAGE, offset=offset):
         for run in page:
-            yield run
+            if run.id not in seen:
+                seen.add(run.id)
+                yield run
         offset += len(page)
 
 
