@@ -39,7 +39,7 @@ def test_names_of_blocks_stand_for_model_and_store(site, blocks, document, model
     site.answer(run, decision="approve")
     site.wait(run, "Completed")
 
-    (stored,) = (site.folder / "by-block").rglob(f"{run}.json")
+    (stored,) = (site.folder / "by-block" / "outcomes").rglob(f"{run}.json")
     asked = next(one for one in model.ai.requests if document in str(one.body))
     assert asked.headers["authorization"] == f"Bearer {KEY}"
     assert KEY not in everything_said_about(site, run) + stored.read_text()

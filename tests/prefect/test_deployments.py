@@ -48,7 +48,7 @@ def test_a_deployed_case_goes_all_the_way(site, deployed):
     site.answer(run, decision="edit", answer="feedback", reviewer="ada", channel="api")
     site.wait(run, "Completed")
 
-    (stored,) = deployed.rglob("c-1.json")
+    (stored,) = (deployed / "outcomes").rglob("c-1.json")
     assert json.loads(stored.read_text())["final_answer"] == "feedback"
 
 
