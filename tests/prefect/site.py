@@ -34,7 +34,7 @@ class Worker:
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "prefect", *f"worker start --pool {_POOL} --type process --limit 4".split()],
+                [sys.executable, "-m", "prefect", *f"worker start --pool {_POOL} --type process".split()],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -192,9 +192,10 @@ def test_cases_that_are_started_together_wait_one_after_the_other(site, document
     assert len(model.calls(document)) == 2
 
 
-def test_two_people_answer_at_once(site, invoices, document):
-    """20 rounds: one answer is taken, the other is told; the outcome is that of the one that was taken."""
-    runs = [site.start(invoices, document=f"{document} {number}", policy=CAREFUL) for number in range(20)]
+@pytest.mark.parametrize("group", range(5))
+def test_two_people_answer_at_once(site, invoices, document, group):
+    """20 rounds, 4 at a time: one answer is taken, the other is told; the outcome is that of the one taken."""
+    runs = [site.start(invoices, document=f"{document} {group} {number}", policy=CAREFUL) for number in range(4)]
     taken = {}
     for run in runs:
         site.wait_for_question(run)
@@ -203,9 +204,9 @@ def test_two_people_answer_at_once(site, invoices, document):
             said = people.map(lambda who, run=run: (who, site.answer(run, decision="approve", reviewer=who)), NAMES)
             taken[run] = [who for who, answer in said if answer["status"] == "ACCEPT"]
     for run in runs:
-        site.wait(run, "Completed", timeout_s=180)
+        site.wait(run, "Completed")
 
-    assert [len(who) for who in taken.values()] == [1] * 20
+    assert [len(who) for who in taken.values()] == [1] * 4
     assert taken == {run: [one["review"]["verdicts"][-1]["reviewer"] for one in site.outcomes(run)] for run in runs}
 
 
