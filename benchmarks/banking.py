@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.exams import BAR, Exam, Trial, typed_edit, typed_reject
 from hitl_prefect.demo.story import CATEGORIES, INSTRUCTIONS
 from hitl_prefect.errors import ConfigError
-from hitl_prefect.models import Frozen
+from hitl_prefect.frozen import Frozen
 from hitl_prefect.policy import Policy
 
 __all__ = ["CATEGORY_OF", "MODEL", "NO_CATEGORY", "banking_exam"]

@@ -15,7 +15,7 @@ from pydantic import ConfigDict
 
 from benchmarks.exams import BAR, Exam, Trial, typed_edit
 from hitl_prefect.errors import ConfigError
-from hitl_prefect.models import Frozen
+from hitl_prefect.frozen import Frozen
 from hitl_prefect.policy import Policy
 
 __all__ = ["MODELS", "coding_exam"]

@@ -2,7 +2,8 @@
 
 from pydantic import Field, JsonValue
 
-from hitl_prefect.models import CaseId, Frozen
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.models import CaseId
 from hitl_prefect.policy import Policy
 
 __all__ = ["BAR", "Exam", "Trial", "label_of", "typed_edit", "typed_reject"]

@@ -14,8 +14,8 @@ from pydantic import JsonValue
 from benchmarks.exams import Exam, Trial
 from benchmarks.site import Site
 from hitl_prefect.errors import HitlError, ServerUnreachable
+from hitl_prefect.frozen import Frozen
 from hitl_prefect.inbox import aanswer, ainbox
-from hitl_prefect.models import Frozen
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.stores import store_for
 

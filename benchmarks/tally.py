@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from benchmarks.exams import Trial, label_of
 from benchmarks.running import Ran
-from hitl_prefect.models import Frozen
+from hitl_prefect.frozen import Frozen
 from hitl_prefect.outcomes import Outcome
 
 __all__ = ["Share", "Tally", "problems_of"]

@@ -13,18 +13,20 @@ if TYPE_CHECKING:
     from hitl_prefect.chasing import aend_overdue_reviews, arevive_dead_runs, end_overdue_reviews, revive_dead_runs
     from hitl_prefect.concluding import conclude
     from hitl_prefect.generating import agenerate, generate
-    from hitl_prefect.models import Case, Generation, Message, Route, Score
+    from hitl_prefect.judging import ascore, score
+    from hitl_prefect.messages import Image, Message
+    from hitl_prefect.models import Case, Generation, Route, Score
     from hitl_prefect.outcomes import Outcome, Review, Verdict
     from hitl_prefect.policy import Policy, Rule
     from hitl_prefect.resolving import aresolve_case, resolve_case
     from hitl_prefect.reviewing import areview, review
     from hitl_prefect.routing import route
-    from hitl_prefect.scoring import score
     from hitl_prefect.storing import asave_outcome, save_outcome
 
 __all__ = [
     "Case",
     "Generation",
+    "Image",
     "Message",
     "Outcome",
     "Policy",
@@ -40,6 +42,7 @@ __all__ = [
     "areview",
     "arevive_dead_runs",
     "asave_outcome",
+    "ascore",
     "conclude",
     "end_overdue_reviews",
     "generate",
@@ -55,13 +58,14 @@ _HOME = {
     "chasing": ("aend_overdue_reviews", "arevive_dead_runs", "end_overdue_reviews", "revive_dead_runs"),
     "concluding": ("conclude",),
     "generating": ("agenerate", "generate"),
-    "models": ("Case", "Generation", "Message", "Route", "Score"),
+    "messages": ("Image", "Message"),
+    "models": ("Case", "Generation", "Route", "Score"),
     "outcomes": ("Outcome", "Review", "Verdict"),
     "policy": ("Policy", "Rule"),
     "resolving": ("aresolve_case", "resolve_case"),
     "reviewing": ("areview", "review"),
     "routing": ("route",),
-    "scoring": ("score",),
+    "judging": ("ascore", "score"),
     "storing": ("asave_outcome", "save_outcome"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

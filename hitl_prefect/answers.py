@@ -13,7 +13,8 @@ from pydantic_core import from_json
 
 from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.errors import ConfigError
-from hitl_prefect.models import Confidence, Frozen
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.models import Confidence
 
 __all__ = ["AnswerType", "Reading"]
 

@@ -11,7 +11,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 
 from hitl_prefect.configured import store_of
 from hitl_prefect.errors import HitlError
-from hitl_prefect.models import Frozen
+from hitl_prefect.frozen import Frozen
 from hitl_prefect.stores.once import RawStore
 from hitl_prefect.stores.probe import probe
 

@@ -24,8 +24,8 @@ from pydantic import AwareDatetime, JsonValue
 
 from hitl_prefect.errors import ConfigError, ReviewError
 from hitl_prefect.forms import Form
+from hitl_prefect.frozen import Frozen
 from hitl_prefect.journal import Journal, create_row, read_row
-from hitl_prefect.models import Frozen
 
 __all__ = ["Round", "Typed", "Waited", "check_place", "one_case_at_a_time", "tag_run", "typed_in", "wait_for_person"]
 

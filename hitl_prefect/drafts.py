@@ -6,10 +6,12 @@ from typing import Literal
 
 from hitl_prefect.answers import AnswerType, Reading, answer_type
 from hitl_prefect.logprobs import summarise
-from hitl_prefect.models import Case, Generation, Message
-from hitl_prefect.protocols import Provider, Reply, Request
+from hitl_prefect.messages import Message
+from hitl_prefect.models import Case, Generation
+from hitl_prefect.prices import cost_usd
+from hitl_prefect.protocols import OnText, Provider, Reply, Request
 
-__all__ = ["ask", "request_for"]
+__all__ = ["ask", "generation_of", "request_for"]
 
 
 def request_for(case: Case, *, guidance: str | None = None, earlier: Generation | None = None) -> Request:
@@ -25,7 +27,12 @@ def request_for(case: Case, *, guidance: str | None = None, earlier: Generation 
 
 
 async def ask(
-    provider: Provider, case: Case, *, guidance: str | None = None, earlier: Generation | None = None
+    provider: Provider,
+    case: Case,
+    *,
+    guidance: str | None = None,
+    earlier: Generation | None = None,
+    on_text: OnText | None = None,
 ) -> Generation:
     """Ask the provider once and judge its reply.
 
@@ -36,8 +43,32 @@ async def ask(
     """
     request = request_for(case, guidance=guidance, earlier=earlier)
     started = perf_counter()
-    reply = await provider.generate(request)
+    reply = await provider.generate(request, on_text=on_text)
     latency_s = round(perf_counter() - started, 6)
+    return generation_of(reply, case, provider=provider.name, latency_s=latency_s, guidance=guidance, earlier=earlier)
+
+
+def generation_of(
+    reply: Reply,
+    case: Case,
+    *,
+    provider: str,
+    latency_s: float = 0,
+    guidance: str | None = None,
+    earlier: Generation | None = None,
+    batch: bool = False,
+) -> Generation:
+    """Judge a reply, whichever way it came.
+
+    Args:
+        reply: What came back.
+        case: What was asked.
+        provider: The provider's name.
+        latency_s: Seconds from the question to the reply.
+        guidance: What the reviewer asked for, where this is a further attempt.
+        earlier: The attempt before.
+        batch: Whether it came from a batch, at the batch price.
+    """
     answer = answer_type(case.answer)
     text = reply.text.encode("utf-8", "replace").decode()
     status, reading = _judge(answer, reply, text)
@@ -47,7 +78,7 @@ async def ask(
         status=status,
         problems=reading.problems,
         model=reply.model,
-        provider=provider.name,
+        provider=provider,
         prompt_sha256=case.prompt_sha256,
         attempt=earlier.attempt + 1 if earlier else 1,
         guidance=guidance,
@@ -55,6 +86,7 @@ async def ask(
         probability=reply.probability,
         logprobs=summarise(reply.tokens, skip=frozenset({answer.confidence_field})),
         usage=reply.usage,
+        cost_usd=cost_usd(provider, reply.model, reply.usage, batch=batch),
         latency_s=latency_s,
         request_id=reply.request_id,
         created_at=datetime.now(UTC),

@@ -64,8 +64,8 @@ def _why(score: Score, route: Route) -> str:
 
 
 def _prompt(case: Case) -> str:
-    turns = [f"{code_span(message.role)}\n\n{_shown(message.content)}" for message in case.messages]
-    shown = turns if len(turns) > 1 else [_shown(case.messages[0].content)] if turns else []
+    turns = [f"{code_span(message.role)}\n\n{_shown(message.text)}" for message in case.messages]
+    shown = turns if len(turns) > 1 else [_shown(case.messages[0].text)] if turns else []
     return "\n\n".join(["### Prompt", *shown])
 
 

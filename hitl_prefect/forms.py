@@ -17,7 +17,8 @@ from hitl_prefect.errors import AnswerRefused
 from hitl_prefect.form_description import describe
 from hitl_prefect.form_fields import answer_schema
 from hitl_prefect.form_values import escape_kinds, prefill, unescape_kinds, with_empty_lists
-from hitl_prefect.models import Case, Frozen, Generation, Route, Score, Sha256
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.models import Case, Generation, Route, Score, Sha256
 from hitl_prefect.outcomes import Channel, Decision
 from hitl_prefect.policy import Policy
 

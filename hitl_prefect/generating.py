@@ -1,6 +1,7 @@
 """Ask the model, as a Prefect task that asks once: the reply is recorded before the task ends."""
 
 import asyncio
+from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -63,15 +64,21 @@ def _attempt(earlier: Generation | None) -> int:
     return earlier.attempt + 1 if earlier else 1
 
 
-@task(
-    name="generate",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=5,
-    retry_delay_seconds=[1, 2, 4, 8, 16],
-    retry_jitter_factor=0.5,
-    retry_condition_fn=can_help,
-)
+patiently: dict[str, Any] = {
+    "retries": 5,
+    "retry_delay_seconds": [1, 2, 4, 8, 16],
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": can_help,
+}
+"""How a task asks a model: again where trying again can help."""
+
+
+async def wait_as_told(exc: RateLimited) -> None:
+    """Wait as long as the provider asked for, two minutes at most."""
+    await asyncio.sleep(min(exc.retry_after_s or 0, _LONGEST_WAIT_S))
+
+
+@task(name="generate", cache_policy=NO_CACHE, persist_result=False, **patiently)
 async def _generate(case: Case, model: str, guidance: str | None, earlier: Generation | None) -> Generation:
     async with open_journal(case) as journal:
         if journal and (found := recorded(journal, _attempt(earlier))):
@@ -87,5 +94,5 @@ async def _ask_politely(case: Case, model: str, guidance: str | None, earlier: G
     try:
         return await ask(await provider_of(model), case, guidance=guidance, earlier=earlier)
     except RateLimited as exc:
-        await asyncio.sleep(min(exc.retry_after_s or 0, _LONGEST_WAIT_S))
+        await wait_as_told(exc)
         raise

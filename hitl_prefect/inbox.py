@@ -26,7 +26,7 @@ from pydantic import JsonValue
 from hitl_prefect.desk import TAG
 from hitl_prefect.errors import AnswerRefused, NotWaiting, ServerUnreachable, UnknownRun
 from hitl_prefect.forms import escape_kinds
-from hitl_prefect.models import Frozen
+from hitl_prefect.frozen import Frozen
 
 __all__ = ["Waiting", "WaitingForm", "aanswer", "afind", "ainbox", "ashow"]
 

@@ -5,9 +5,11 @@ record stands and every later one reads it back. A flow that runs again after a 
 finds here what it did, on whatever machine it runs. Nothing else has to be set up: no result storage, no shared disk.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -16,7 +18,8 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run as current_run
 
-from hitl_prefect.models import Case, Frozen
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.models import Case
 
 __all__ = ["Journal", "open_journal"]
 
@@ -38,9 +41,14 @@ class Journal:
     def __init__(self, client: PrefectClient, flow_run_id: UUID, case: Case) -> None:
         self.client = client
         self.flow_run_id = flow_run_id
-        self.slug = f"hitl-{hashlib.sha256(f'{case.task}/{case.id}'.encode()).hexdigest()[:16]}"
+        self.slug = _slug(case)
         """Begins every key of this case: lower-case letters, digits and dashes, as Prefect wants them."""
         self._rows: dict[str, str] = {}
+        self._loop = asyncio.get_running_loop()
+
+    def is_of(self, flow_run_id: UUID, case: Case) -> bool:
+        """Whether this is the journal of that case in that run, for the event loop that we are in."""
+        return (self.flow_run_id, self.slug, self._loop) == (flow_run_id, _slug(case), asyncio.get_running_loop())
 
     async def load(self) -> None:
         """Read every row of the case in one call."""
@@ -68,6 +76,10 @@ class Journal:
         return f"{self.slug}-{step}"
 
 
+def _slug(case: Case) -> str:
+    return f"hitl-{hashlib.sha256(f'{case.task}/{case.id}'.encode()).hexdigest()[:16]}"
+
+
 async def create_row(client: PrefectClient, flow_run_id: UUID, key: str, value: str) -> bool:
     """Create one input of a flow run; `False` where the key is taken."""
     try:
@@ -86,13 +98,27 @@ async def read_row(client: PrefectClient, flow_run_id: UUID, key: str) -> tuple[
     return None if row is None or row.created is None else (row.value, row.created)
 
 
+_open: ContextVar[Journal | None] = ContextVar("hitl_journal", default=None)
+
+
 @asynccontextmanager
 async def open_journal(case: Case) -> AsyncIterator[Journal | None]:
-    """The journal of a case in the flow run that we are in; `None` outside of any flow run."""
+    """The journal of a case in the flow run that we are in; `None` outside of any flow run.
+
+    Within the block, the same case gets the same journal: one client and one reading, however many steps.
+    """
     if (run_id := current_run.id) is None:
         yield None
+        return
+    here = _open.get()
+    if here is not None and here.is_of(UUID(str(run_id)), case):
+        yield here
         return
     async with get_client() as client:
         journal = Journal(client, UUID(str(run_id)), case)
         await journal.load()
-        yield journal
+        token = _open.set(journal)
+        try:
+            yield journal
+        finally:
+            _open.reset(token)

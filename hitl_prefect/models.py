@@ -4,13 +4,11 @@ What a person adds, and the stored fact that comes of it, stand in `outcomes.py`
 """
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     JsonValue,
     StringConstraints,
@@ -19,6 +17,8 @@ from pydantic import (
 )
 
 from hitl_prefect.canonical import sha256_of
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.messages import Message, conversation
 
 __all__ = [
     "Case",
@@ -49,19 +49,6 @@ Confidence = Annotated[float, Field(ge=0, le=1)]
 """1 is sure, 0 is not; a missing confidence is `None`, never a number."""
 
 
-class Frozen(BaseModel):
-    """A value: immutable, and closed to fields that nobody declared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Message(Frozen):
-    """One turn of the conversation that the model is shown."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
 class Case(Frozen):
     """One unit of work to decide.
 
@@ -74,6 +61,8 @@ class Case(Frozen):
     task: TaskName
     prompt: str | tuple[Message, ...]
     """A prompt, or the whole conversation."""
+    variants: tuple[str | tuple[Message, ...], ...] = ()
+    """The same question in other words: an answer that hangs on the wording is a doubtful one."""
     answer: Any = Field(default=str, exclude=True, repr=False)
     """The type of the answer: anything that pydantic can validate. Not stored."""
     metadata: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
@@ -89,9 +78,7 @@ class Case(Frozen):
     @property
     def messages(self) -> tuple[Message, ...]:
         """The conversation, also where the prompt is one string."""
-        if isinstance(self.prompt, str):
-            return (Message(role="user", content=self.prompt),)
-        return self.prompt
+        return conversation(self.prompt)
 
     @property
     def prompt_sha256(self) -> str:
@@ -103,7 +90,13 @@ class Usage(Frozen):
     """What the provider counted."""
 
     input_tokens: int | None = None
+    """All of the input, what came from the provider's cache included."""
     output_tokens: int | None = None
+    """All of the output, reasoning included."""
+    cached_tokens: int | None = None
+    """The part of the input that was read from the provider's cache."""
+    reasoning_tokens: int | None = None
+    """The part of the output that nobody sees."""
 
 
 class LogprobSummary(Frozen):
@@ -115,6 +108,8 @@ class LogprobSummary(Frozen):
     """The least likely token."""
     decision: Confidence | None = None
     """The least likely first token among the values of the answer; `None` where it could not be found."""
+    fields: dict[str, Confidence] = Field(default_factory=dict)
+    """The least likely token within the value of each top-level field; empty where they could not be found."""
     tokens: int = Field(ge=1)
 
 
@@ -140,6 +135,8 @@ class Generation(Frozen):
     """The model's own probability of its answer, where it is a classifier."""
     logprobs: LogprobSummary | None = None
     usage: Usage = Usage()
+    cost_usd: float | None = Field(default=None, ge=0)
+    """US dollars by the price table; `None` where the model has no price in it."""
     latency_s: float = Field(default=0, ge=0)
     request_id: str | None = None
     created_at: AwareDatetime
@@ -162,6 +159,10 @@ class Part(Frozen):
     confidence: Confidence | None
     reason: str = ""
     """Why there is no confidence, or what was seen."""
+    fields: dict[str, Confidence] = Field(default_factory=dict)
+    """Confidence per top-level field of the answer, where the scorer gives it."""
+    cost_usd: float | None = Field(default=None, ge=0)
+    """What asking cost in US dollars; `None` where nothing was asked, or a model has no price."""
 
 
 class Score(Frozen):
@@ -173,7 +174,13 @@ class Score(Frozen):
     """How the parts became one number, such as `min(stated, logprob)`."""
     parts: tuple[Part, ...] = ()
     fields: dict[str, Confidence] = Field(default_factory=dict)
-    """Confidence per field of a structured answer, where a scorer gives it."""
+    """Confidence per field of a structured answer, where a scorer gives it: the lowest of those that count."""
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What scoring cost in US dollars; `None` where nobody was asked, or a model has no price."""
+        known = [part.cost_usd for part in self.parts if part.cost_usd is not None]
+        return sum(known) if known else None
 
 
 RouteReason = Literal[
@@ -206,10 +213,7 @@ def as_slug(name: str) -> str:
 def utc(moment: datetime) -> str:
     """ISO 8601 to the second, in UTC, as people read it.
 
-    >>> from datetime import UTC
     >>> utc(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     '2026-01-02 03:04:05 UTC'
     """
-    from datetime import UTC
-
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

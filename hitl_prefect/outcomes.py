@@ -7,7 +7,9 @@ from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, model_validato
 from typing_extensions import TypeVar
 
 from hitl_prefect.canonical import canonical_bytes
-from hitl_prefect.models import Case, CaseId, Frozen, Generation, Message, Route, Score, Sha256, TaskName
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.messages import Message
+from hitl_prefect.models import Case, CaseId, Generation, Route, Score, Sha256, TaskName
 
 __all__ = [
     "CaseRecord",

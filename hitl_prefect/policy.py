@@ -1,16 +1,15 @@
 """How a task is routed and reviewed: the policy, as data that can be stored, versioned and replayed."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from hitl_prefect.canonical import sha256_of
-from hitl_prefect.models import Confidence, Frozen
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.models import Confidence
+from hitl_prefect.scorers import READING, AskingScorer, ReadingName
 
-__all__ = ["REVIEW_ALL", "Policy", "Rule", "ScorerName"]
-
-ScorerName = Literal["stated", "logprob", "logprob_min", "logprob_decision", "probability", "schema", "hedging"]
-"""The scorers that read a generation without a further call."""
+__all__ = ["REVIEW_ALL", "Policy", "Rule"]
 
 
 class Rule(Frozen):
@@ -45,11 +44,17 @@ class Policy(Frozen):
     """A wrong answer can be undone at no cost."""
     rules: tuple[Rule, ...] = ()
     """Any rule that fits sends the case to a person, whatever the confidence."""
-    scorers: tuple[ScorerName, ...] = ()
-    """The scorers that count. Empty: the best one that the generation has, of
-    `probability`, `logprob_decision`, `logprob`, `stated`. A named one without a confidence leaves the score `None`."""
+    scorers: tuple[ReadingName | AskingScorer, ...] = ()
+    """The scorers that count; one that asks a model is named by its word or given with its settings. A named one
+    without a confidence leaves the score `None`. Empty: a classifier's own probability or the token log probabilities,
+    where there are any; else the mean of `stated` and of `agreement` with one sample of the second model."""
     combine: Literal["min", "mean", "product"] = "min"
     """How the scorers' confidences become one."""
+    second_model: str | None = "auto"
+    """What `second` stands for in scorers: `provider:name`, or a block. `auto`: a small model of the other of OpenAI
+    and Anthropic, where its key is in the environment. `None`: nobody else is shown the case."""
+    max_cost_usd: float | None = Field(default=None, gt=0)
+    """US dollars that one flow run may spend on models; the run stops before the call that would begin beyond it."""
     max_attempts: int = Field(default=3, ge=1, le=20)
     """How often the model may try, the first time included."""
     deadline_s: int = Field(default=72 * 3600, gt=0)
@@ -63,6 +68,14 @@ class Policy(Frozen):
     """Who may answer. Empty: anybody who reaches the form, under the name that they type."""
     escalate_to: tuple[str, ...] = ()
     """Who is asked on `escalate`. Empty: the form does not offer it."""
+
+    @field_validator("scorers", mode="before")
+    @classmethod
+    def _by_its_word(cls, scorers: Any) -> Any:
+        """A scorer that asks, named by its word, takes its settings' defaults."""
+        if not isinstance(scorers, list | tuple):
+            return scorers
+        return tuple({"kind": one} if isinstance(one, str) and one not in READING else one for one in scorers)
 
     @model_validator(mode="after")
     def _controls_can_be_honoured(self) -> Self:

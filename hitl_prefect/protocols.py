@@ -1,12 +1,15 @@
 """What a provider and a store promise; the composed floors know nothing else of them."""
 
+from collections.abc import Callable
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import Field
 
-from hitl_prefect.models import Confidence, Frozen, Message, Usage
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.messages import Message
+from hitl_prefect.models import Confidence, Usage
 
-__all__ = ["Provider", "PutResult", "Reply", "Request", "Store", "Token"]
+__all__ = ["Decided", "Decider", "OnText", "Provider", "PutResult", "Question", "Reply", "Request", "Store", "Token"]
 
 
 class Request(Frozen):
@@ -16,9 +19,16 @@ class Request(Frozen):
     """The conversation, the reviewer's guidance included."""
     answer: Any = Field(exclude=True, repr=False)
     """The type of the answer; the provider asks for it through its SDK's own structured output."""
+    structured: bool = True
+    """Whether the answer is asked for as JSON of the answer type; else the model writes as it likes."""
     ask_confidence: bool = True
     """Whether the model states a confidence inside the structured answer."""
     max_tokens: int = Field(default=4096, gt=0)
+    """Reasoning included."""
+    logprobs: bool = True
+    """Whether to ask for token log probabilities, where the model gives them."""
+    top_logprobs: int = Field(default=0, ge=0, le=20)
+    """How many alternatives to each token to ask for."""
 
 
 class Token(Frozen):
@@ -29,6 +39,8 @@ class Token(Frozen):
     """Natural logarithm of its probability; at most 0."""
     utf8: tuple[int, ...] | None = None
     """Its bytes, where the token is a part of a character."""
+    top: tuple[tuple[str, float], ...] = ()
+    """The likeliest tokens in its place as (text, log probability), where they were asked for."""
 
 
 class Reply(Frozen):
@@ -44,7 +56,13 @@ class Reply(Frozen):
     probability: Confidence | None = None
     """The model's own probability of its answer, where it is a classifier."""
     usage: Usage = Usage()
+    cost_usd: float | None = Field(default=None, ge=0)
+    """Set by whoever asked, from the price table; `None` where the model has no price in it."""
     request_id: str | None = None
+
+
+OnText = Callable[[str], None]
+"""Called with all of the text so far, each time that more of it has arrived."""
 
 
 @runtime_checkable
@@ -66,8 +84,46 @@ class Provider(Protocol):
         """The model's name, as it is asked for."""
         ...
 
-    async def generate(self, request: Request) -> Reply:
-        """Ask once. No retry in here: SDK retries are off and the task decides."""
+    async def generate(self, request: Request, *, on_text: OnText | None = None) -> Reply:
+        """Ask once. No retry in here: SDK retries are off and the task decides.
+
+        Args:
+            request: What to ask.
+            on_text: Where given, the reply is streamed and its text shown as it arrives. A stream that breaks is an
+                error like any other: there is no half reply.
+        """
+        ...
+
+
+class Question(Frozen):
+    """One question about a text, to be answered with a probability."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    instructions: str
+    """A statement that is true or false of the text."""
+
+
+class Decided(Frozen):
+    """What a decider said."""
+
+    probabilities: dict[str, Confidence | None]
+    """Per question the probability that its statement is true; `None` where the model declined."""
+    model: str
+    usage: Usage = Usage()
+    cost_usd: float | None = Field(default=None, ge=0)
+    request_id: str | None = None
+
+
+@runtime_checkable
+class Decider(Protocol):
+    """A provider that answers questions with calibrated probabilities instead of text.
+
+    Raises:
+        RateLimited, ProviderUnavailable, ProviderDenied: As a provider does.
+    """
+
+    async def decide(self, messages: tuple[Message, ...], questions: tuple[Question, ...]) -> Decided:
+        """Ask all questions about the same messages in one call."""
         ...
 
 

@@ -1,5 +1,6 @@
 """The whole way of one case: generate, score, route, review, store."""
 
+import asyncio
 from typing import Any, TypeVar
 
 from prefect.runtime import flow_run
@@ -10,16 +11,20 @@ from hitl_prefect.answers import problems_of
 from hitl_prefect.concluding import conclude, fallback_of
 from hitl_prefect.configured import policy_of, provider_of, store_of
 from hitl_prefect.desk import check_place, one_case_at_a_time, tag_run
+from hitl_prefect.drafts import request_for
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.forms import check_form
+from hitl_prefect.frozen import Frozen
 from hitl_prefect.generating import agenerate
 from hitl_prefect.journal import Journal, open_journal
-from hitl_prefect.models import Case, Frozen, Generation, Message, Route, Score, as_slug
+from hitl_prefect.judging import policy_scorer
+from hitl_prefect.messages import Message
+from hitl_prefect.models import Case, Generation, Route, Score, as_slug
 from hitl_prefect.outcomes import Outcome, Review
 from hitl_prefect.policy import REVIEW_ALL, Policy
 from hitl_prefect.reviewing import areview
 from hitl_prefect.routing import check_rules, route
-from hitl_prefect.scoring import check_scorers, score
+from hitl_prefect.scoring import PolicyScorer, check_scorers
 from hitl_prefect.storing import afind_outcome, asave_outcome
 
 __all__ = ["aresolve_case", "resolve_case"]
@@ -186,9 +191,8 @@ async def _decide(journal: Journal, opened: _Opened) -> Outcome[JsonValue]:
     reviews: list[Review] = []
     guidance = None
     while True:
-        earlier = attempts[-1] if attempts else None
-        attempts.append(await agenerate(opened.case, model=opened.model, guidance=guidance, earlier=earlier))
-        judged = await _judge(journal, opened, attempts[-1])
+        generation, judged = await _attempt(journal, opened, attempts[-1] if attempts else None, guidance)
+        attempts.append(generation)
         if judged.route.action == "review":
             reviews.append(await _review(opened, attempts[-1], judged, reviews))
         guidance = _asked_again(reviews)
@@ -208,11 +212,30 @@ async def _review(opened: _Opened, generation: Generation, judged: _Judged, revi
     )
 
 
-async def _judge(journal: Journal, opened: _Opened, generation: Generation) -> _Judged:
+async def _attempt(
+    journal: Journal, opened: _Opened, earlier: Generation | None, guidance: str | None
+) -> tuple[Generation, _Judged]:
+    """A draft and what the machine thinks of it; what the scorers ask whatever the draft says is asked beside it."""
+    case, number = opened.case, earlier.attempt + 1 if earlier else 1
+    request = request_for(case, guidance=guidance, earlier=earlier)
+    scorer = await policy_scorer(case, request, opened.policy, opened.model, journal)
+    beside = asyncio.ensure_future(_nothing() if journal.read(f"judged-{number}", _Judged) else scorer.ahead(case))
+    try:
+        generation = await agenerate(case, model=opened.model, guidance=guidance, earlier=earlier)
+        return generation, await _judge(journal, opened, scorer, generation)
+    finally:
+        beside.cancel()
+
+
+async def _nothing() -> None:
+    """What is judged already asks nobody."""
+
+
+async def _judge(journal: Journal, opened: _Opened, scorer: PolicyScorer, generation: Generation) -> _Judged:
     step = f"judged-{generation.attempt}"
     if judged := journal.read(step, _Judged):
         return judged
-    scored = score(opened.case, generation, policy=opened.policy)
+    scored = await scorer.score(opened.case, generation)
     routed = route(opened.case, generation, scored, policy=opened.policy)
     if generation.attempt > 1:
         routed = _back_to_reviewer(routed)

@@ -13,8 +13,9 @@ from pydantic import AwareDatetime
 from hitl_prefect.desk import Round, Typed, Waited, check_place, tag_run, typed_in, wait_for_person
 from hitl_prefect.errors import AnswerRefused, ConfigError
 from hitl_prefect.forms import build_form, read_form
+from hitl_prefect.frozen import Frozen
 from hitl_prefect.journal import Journal, open_journal
-from hitl_prefect.models import Case, Frozen, Generation, Route, Score
+from hitl_prefect.models import Case, Generation, Route, Score
 from hitl_prefect.outcomes import RefusedAnswer, Review, Verdict
 from hitl_prefect.policy import Policy
 

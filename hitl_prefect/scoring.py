@@ -1,100 +1,113 @@
-"""How sure we are of a generation, from what it already holds; no further call."""
+"""How sure are we of a draft? The scorers that a policy names, each beside the others, made one number."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from math import prod
 from statistics import fmean
 
-from hitl_prefect.errors import ConfigError
-from hitl_prefect.hedging import hedges, hedging_confidence
+from hitl_prefect.errors import ConfigError, HitlError
 from hitl_prefect.models import Case, Generation, Part, Score
-from hitl_prefect.policy import Policy, ScorerName
+from hitl_prefect.policy import Policy
+from hitl_prefect.scorers import READING, SECOND, Agreement, Asker, Asking, ReadingName
+from hitl_prefect.scorers.base import Sitting
 
-__all__ = ["SCORERS", "score"]
+__all__ = ["PolicyScorer", "check_scorers"]
 
-Scorer = Callable[[Generation], Part]
-
-_BEST_FIRST: tuple[ScorerName, ...] = ("probability", "logprob_decision", "logprob", "stated")
+_BEST_FIRST: tuple[ReadingName, ...] = ("probability", "logprob_decision", "logprob")
 """Where a policy names no scorer the first of these that has a confidence counts: a classifier's own probability,
-then the token that decides the answer, then all tokens, then the model's word for it."""
+then the token that decides the answer, then all tokens."""
 
-
-def score(case: Case, generation: Generation, *, policy: Policy) -> Score:  # noqa: ARG001 - every step takes the case
-    """Score a generation.
-
-    Args:
-        case: What was asked.
-        generation: What came back.
-        policy: Which scorers count and how they are combined.
-
-    Returns:
-        A score whose confidence is `None` where a scorer that counts has none, or the answer is not valid.
-    """
-    parts = {name: scorer(generation) for name, scorer in SCORERS.items()}
-    counted = policy.scorers or _first_with_confidence(parts)
-    together = _combine(policy, [parts[name].confidence for name in counted])
-    return Score(
-        confidence=together if generation.status == "ok" else None,
-        combined=f"{policy.combine}({', '.join(counted)})",
-        parts=tuple(parts.values()),
-    )
-
-
-def _first_with_confidence(parts: dict[ScorerName, Part]) -> tuple[ScorerName, ...]:
-    return tuple(name for name in _BEST_FIRST if parts[name].confidence is not None)[:1]
-
-
-_COMBINE: dict[str, Callable[[list[float]], float]] = {"min": min, "mean": fmean, "product": prod}
-
-
-def _combine(policy: Policy, values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return _COMBINE[policy.combine](known) if known and len(known) == len(values) else None
-
-
-def _stated(generation: Generation) -> Part:
-    missing = "" if generation.stated_confidence is not None else "the model stated none"
-    return Part(name="stated", confidence=generation.stated_confidence, reason=missing)
-
-
-def _logprob(name: str, field: str) -> Scorer:
-    def scorer(generation: Generation) -> Part:
-        found = getattr(generation.logprobs, field, None)
-        return Part(name=name, confidence=found, reason="" if found is not None else "the model gives no such logprob")
-
-    return scorer
-
-
-def _probability(generation: Generation) -> Part:
-    missing = "" if generation.probability is not None else "the model is no classifier"
-    return Part(name="probability", confidence=generation.probability, reason=missing)
-
-
-def _schema(generation: Generation) -> Part:
-    return Part(name="schema", confidence=float(generation.status == "ok"), reason="; ".join(generation.problems))
-
-
-def _hedging(generation: Generation) -> Part:
-    return Part(
-        name="hedging", confidence=hedging_confidence(generation.text), reason=", ".join(hedges(generation.text))[:200]
-    )
-
-
-SCORERS: dict[ScorerName, Scorer] = {
-    "stated": _stated,
-    "logprob": _logprob("logprob", "mean"),
-    "logprob_min": _logprob("logprob_min", "minimum"),
-    "logprob_decision": _logprob("logprob_decision", "decision"),
-    "probability": _probability,
-    "schema": _schema,
-    "hedging": _hedging,
-}
-"""Every scorer by its name."""
+_WITHOUT_LOGPROBS: tuple[ReadingName | Asking, ...] = ("stated", Agreement(model=SECOND))
+"""What counts where there is none of them: what the model says of itself, and whether another provider agrees."""
 
 _NEVER_GIVEN: dict[str, tuple[str, ...]] = {
     "openai": ("probability",),
     "anthropic": ("probability", "logprob", "logprob_min", "logprob_decision"),
     "embedded": ("stated", "logprob", "logprob_min", "logprob_decision"),
 }
+
+
+class PolicyScorer:
+    """Scores drafts as a policy says.
+
+    Args:
+        policy: Which scorers count, and how they become one number.
+        asker: Asks models on behalf of the scorers; not needed where the policy's scorers ask nobody.
+        provider: The name of the provider that drafts, such as `anthropic`, where known.
+    """
+
+    def __init__(self, policy: Policy, asker: Asker | None = None, *, provider: str = "") -> None:
+        self._policy, self._asker, self._provider = policy, asker, provider
+
+    async def ahead(self, case: Case) -> None:
+        """Ask what will be asked whatever the draft says, so that it costs no time; a failure shows in `score`."""
+        if (asker := self._asker) is None:
+            return
+        wanted = [one for scorer in self._named_ahead() for one in scorer.ahead(case, asker.request)]
+        asked = (asker.ask(one.request, model=one.model, sample=one.sample) for one in wanted)
+        await asyncio.gather(*asked, return_exceptions=True)
+
+    async def score(self, case: Case, generation: Generation) -> Score:
+        """Score a draft.
+
+        Returns:
+            A score whose confidence is `None` where a scorer that counts has none, or the answer is not valid.
+        """
+        read: list[Part] = [reader(case, generation) for reader in READING.values()]
+        if generation.status != "ok":
+            return Score(confidence=None, combined="not scored", parts=tuple(read))
+        counted = self._policy.scorers or self._defaults(read)
+        asking = [one for one in counted if isinstance(one, Asking)]
+        parts = [*read, *await asyncio.gather(*(self._look(one, case, generation) for one in asking))]
+        return self._together(counted, parts)
+
+    def _named_ahead(self) -> list[Asking]:
+        named: tuple[ReadingName | Asking, ...] = self._policy.scorers
+        if not named and "logprob" in _NEVER_GIVEN.get(self._provider, ()):
+            named = self._without_logprobs()
+        return [one for one in named if isinstance(one, Asking)]
+
+    def _defaults(self, read: Sequence[Part]) -> tuple[ReadingName | Asking, ...]:
+        known = {part.name for part in read if part.confidence is not None}
+        best = tuple(name for name in _BEST_FIRST if name in known)[:1]
+        return best or self._without_logprobs()
+
+    def _without_logprobs(self) -> tuple[ReadingName | Asking, ...]:
+        return _WITHOUT_LOGPROBS if self._asker and self._asker.second else ("stated",)
+
+    async def _look(self, scorer: Asking, case: Case, generation: Generation) -> Part:
+        """One scorer's word; where it fails there is no confidence but a reason."""
+        try:
+            if self._asker is None:
+                raise ConfigError("it asks a model, and nobody said which: pass `model` to `score`")
+            return await scorer.look(Sitting(case, generation, self._asker))
+        except HitlError as exc:
+            return Part(name=scorer.name, confidence=None, reason=f"{type(exc).__name__}: {exc}")
+
+    def _together(self, counted: Sequence[ReadingName | Asking], parts: Sequence[Part]) -> Score:
+        by_name = {part.name: part for part in parts}
+        names = [one if isinstance(one, str) else one.name for one in counted]
+        counting = [by_name[name] for name in names]
+        how = self._policy.combine if self._policy.scorers else "mean"
+        return Score(
+            confidence=_combine(how, [part.confidence for part in counting]),
+            combined=names[0] if len(names) == 1 else f"{how}({', '.join(names)})",
+            parts=tuple(parts),
+            fields=_lowest_by_field(counting),
+        )
+
+
+_COMBINE: dict[str, Callable[[list[float]], float]] = {"min": min, "mean": fmean, "product": prod}
+
+
+def _combine(how: str, values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return _COMBINE[how](known) if known and len(known) == len(values) else None
+
+
+def _lowest_by_field(parts: Sequence[Part]) -> dict[str, float]:
+    names = dict.fromkeys(name for part in parts for name in part.fields)
+    return {name: min(part.fields[name] for part in parts if name in part.fields) for name in names}
 
 
 def check_scorers(policy: Policy, provider: str) -> None:

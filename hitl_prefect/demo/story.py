@@ -15,8 +15,8 @@ from pydantic import JsonValue
 
 from hitl_prefect.blocks import FolderStoreBlock
 from hitl_prefect.errors import ConfigError, HitlError
+from hitl_prefect.frozen import Frozen
 from hitl_prefect.inbox import aanswer, ainbox, ashow
-from hitl_prefect.models import Frozen
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.stores.folder import FolderStore
 

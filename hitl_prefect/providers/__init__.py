@@ -1,11 +1,12 @@
 """Providers: who answers. `provider_for("openai:gpt-5-mini")` builds one; no SDK is loaded before that."""
 
+import os
 from collections.abc import Callable
 
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.protocols import Provider
 
-__all__ = ["provider_for"]
+__all__ = ["provider_for", "second_to"]
 
 
 def provider_for(model: str) -> Provider:
@@ -34,6 +35,19 @@ def provider_for(model: str) -> Provider:
     if not name:
         raise ConfigError(f"model={model!r} names no model; write '{provider}:' and the model's name")
     return _BUILDERS[provider](name)
+
+
+_SECOND_TO: dict[str, tuple[str, str]] = {
+    "openai": ("ANTHROPIC_API_KEY", "anthropic:claude-haiku-5-5"),
+    "anthropic": ("OPENAI_API_KEY", "openai:gpt-6-luna"),
+}
+"""By provider: the key that opens the other one, and its small model."""
+
+
+def second_to(provider: str) -> str | None:
+    """A small model of the other provider, where its key is in the environment."""
+    variable, model = _SECOND_TO.get(provider, ("", ""))
+    return model if variable and os.environ.get(variable, "").strip() else None
 
 
 def _known() -> str:

@@ -130,7 +130,7 @@ class Call:
         """The provider's words, shortened, or nothing where they hold a piece of the prompt."""
         said = " ".join(message.replace(self.endpoint.key.get_secret_value(), "[key]").split())
         said = _KEY.sub("[key]", said)[:_LONGEST]
-        if not said or any(_quotes(said, one.content) for one in self.request.messages):
+        if not said or any(_quotes(said, one.text) for one in self.request.messages):
             return ""
         return f" ({said})"
 

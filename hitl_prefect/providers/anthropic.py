@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from hitl_prefect.answers import answer_type
 from hitl_prefect.errors import ConfigError
-from hitl_prefect.models import Message as OurMessage
+from hitl_prefect.messages import Message as OurMessage
 from hitl_prefect.models import Usage
-from hitl_prefect.protocols import Reply, Request
+from hitl_prefect.protocols import OnText, Reply, Request
 from hitl_prefect.providers._wire import Call, CutOff, Failure, endpoint, json_object
 
 __all__ = ["AnthropicProvider"]
@@ -50,7 +50,7 @@ class AnthropicProvider:
         self.model = model
         self._endpoint = endpoint("anthropic", api_key, base_url, timeout_s)
 
-    async def generate(self, request: Request) -> Reply:
+    async def generate(self, request: Request, *, on_text: OnText | None = None) -> Reply:
         """Ask once.
 
         Raises:
@@ -120,7 +120,7 @@ class _Answered:
 
 
 def _system(request: Request) -> str:
-    return "\n\n".join(one.content for one in request.messages if one.role == "system")
+    return "\n\n".join(one.text for one in request.messages if one.role == "system")
 
 
 def _messages(request: Request) -> list[MessageParam]:
@@ -129,8 +129,8 @@ def _messages(request: Request) -> list[MessageParam]:
 
 def _message(message: OurMessage) -> MessageParam:
     if message.role == "assistant":
-        return {"role": "assistant", "content": message.content}
-    return {"role": "user", "content": message.content}
+        return {"role": "assistant", "content": message.text}
+    return {"role": "user", "content": message.text}
 
 
 def _schema(request: Request) -> dict[str, Any]:

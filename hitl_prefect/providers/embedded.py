@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hitl_prefect.answers import AnswerType, answer_type
 from hitl_prefect.errors import ConfigError, MissingExtra
-from hitl_prefect.models import Frozen
-from hitl_prefect.protocols import Reply, Request
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.protocols import OnText, Reply, Request
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -47,18 +47,21 @@ class EmbeddedProvider:
             raise MissingExtra("embedded models need scikit-learn: pip install 'hitl_prefect[learn]'")
         self.model = model
 
-    async def generate(self, request: Request) -> Reply:
+    async def generate(self, request: Request, *, on_text: OnText | None = None) -> Reply:
         """Classify, in a thread: training takes a second of processor time.
 
         Raises:
             ConfigError: If the answer type has no place for a category, or there is no user message.
         """
         field = _category_field(answer_type(request.answer))
-        asked = [message.content for message in request.messages if message.role == "user"]
+        asked = [message.text for message in request.messages if message.role == "user"]
         if not asked:
             raise ConfigError("embedded:support classifies the last user message, and the prompt holds none")
         category, probability = await asyncio.to_thread(_classify, asked[-1])
-        return Reply(text=json.dumps({field: category}), finish="stop", model=self.model, probability=probability)
+        text = json.dumps({field: category})
+        if on_text is not None:
+            on_text(text)
+        return Reply(text=text, finish="stop", model=self.model, probability=probability)
 
 
 def categories() -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from openai.types.chat.chat_completion import Choice
 from pydantic import SecretStr
 
 from hitl_prefect.answers import answer_type
-from hitl_prefect.models import Message, Usage
-from hitl_prefect.protocols import Reply, Request, Token
+from hitl_prefect.messages import Message
+from hitl_prefect.models import Usage
+from hitl_prefect.protocols import OnText, Reply, Request, Token
 from hitl_prefect.providers._memory import known, remember
 from hitl_prefect.providers._wire import Call, CutOff, Failure, endpoint, json_object
 
@@ -48,7 +49,7 @@ class OpenAIProvider:
         self.model = model
         self._endpoint = endpoint("openai", api_key, base_url, timeout_s)
 
-    async def generate(self, request: Request) -> Reply:
+    async def generate(self, request: Request, *, on_text: OnText | None = None) -> Reply:
         """Ask once, and once more where the model turns out to give no token log probabilities.
 
         Raises:
@@ -134,11 +135,11 @@ class _Answered:
 def _message(message: Message) -> ChatCompletionMessageParam:
     match message.role:
         case "system":
-            return {"role": "system", "content": message.content}
+            return {"role": "system", "content": message.text}
         case "user":
-            return {"role": "user", "content": message.content}
+            return {"role": "user", "content": message.text}
         case "assistant":
-            return {"role": "assistant", "content": message.content}
+            return {"role": "assistant", "content": message.text}
 
 
 def _finish(choice: Choice) -> Literal["stop", "length", "refusal"]:

@@ -1,6 +1,7 @@
 """A provider that reads from a script: for tests, the demo and trying a flow without a key."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol, Self
@@ -15,8 +16,9 @@ from hitl_prefect.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from hitl_prefect.models import Confidence, Frozen, Usage
-from hitl_prefect.protocols import Reply, Request, Token
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.models import Confidence, Usage
+from hitl_prefect.protocols import OnText, Reply, Request, Token
 
 __all__ = ["ScriptedProvider", "Step", "find", "register"]
 
@@ -41,6 +43,14 @@ class Step(Frozen):
     """(text, log probability) of each token."""
     probability: Confidence | None = None
     """A classifier's own probability of its answer."""
+    usage: Usage = Usage()
+
+    async def write(self, on_text: OnText) -> None:
+        """Show the text word by word over `delay_s`."""
+        words = re.findall(r"\s*\S+", self.text) or [""]
+        for number in range(1, len(words) + 1):
+            await asyncio.sleep(self.delay_s / len(words))
+            on_text("".join(words[:number]))
 
     def play(self, model: str) -> Reply:
         """The reply of this step.
@@ -58,7 +68,7 @@ class Step(Frozen):
             model=model,
             tokens=tuple(Token(text=text, logprob=logprob) for text, logprob in self.tokens),
             probability=self.probability,
-            usage=Usage(),
+            usage=self.usage,
         )
 
 
@@ -105,7 +115,7 @@ class _InFile:
 
 
 class ScriptedProvider:
-    """Plays steps in order; the last one repeats.
+    """Plays steps in order; the last one repeats. Where it is streamed, the text arrives word by word.
 
     Args:
         steps: A text, an error to raise, or a `Step`, per call.
@@ -147,7 +157,7 @@ class ScriptedProvider:
         """How often it was asked."""
         return self._count.total()
 
-    async def generate(self, request: Request) -> Reply:
+    async def generate(self, request: Request, *, on_text: OnText | None = None) -> Reply:
         """Play the next step.
 
         Raises:
@@ -157,7 +167,10 @@ class ScriptedProvider:
         step = self._steps[min(self._count.take(), len(self._steps) - 1)]
         if isinstance(step, HitlError):
             raise step
-        await asyncio.sleep(step.delay_s)
+        if on_text is None:
+            await asyncio.sleep(step.delay_s)
+        else:
+            await step.write(on_text)
         return step.play(self.model)
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from hitl_prefect.errors import StoreError
-from hitl_prefect.models import Frozen
+from hitl_prefect.frozen import Frozen
 from hitl_prefect.stores.once import OWN, CreateResult, RawStore
 
 __all__ = ["Capability", "probe"]

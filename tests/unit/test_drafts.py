@@ -6,7 +6,8 @@ import pytest
 
 from hitl_prefect.drafts import ask, request_for
 from hitl_prefect.errors import RateLimited
-from hitl_prefect.models import Case, LogprobSummary, Message
+from hitl_prefect.messages import Message
+from hitl_prefect.models import Case, LogprobSummary, Usage
 from hitl_prefect.providers.scripted import ScriptedProvider, Step
 
 CASE = Case(id="c1", task="mail", prompt="What is it?")
@@ -33,7 +34,8 @@ async def test_a_good_reply_becomes_a_draft():
         "stated_confidence": 0.8,
         "probability": 0.7,
         "logprobs": LogprobSummary(mean=exp(-1 / 3), minimum=exp(-1), decision=exp(-1), tokens=3).model_dump(),
-        "usage": {"input_tokens": None, "output_tokens": None},
+        "usage": Usage().model_dump(),
+        "cost_usd": None,
         "request_id": None,
     }
 

@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from hitl_prefect.models import Case, Message
+from hitl_prefect.messages import Message
+from hitl_prefect.models import Case
 from hitl_prefect.policy import Policy
 from tests.unit.making import a_case, a_generation
 

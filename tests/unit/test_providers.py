@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from hitl_prefect.errors import ConfigError, ProviderUnavailable, RateLimited
-from hitl_prefect.models import Message
+from hitl_prefect.messages import Message
 from hitl_prefect.protocols import Provider, Reply, Request, Token
 from hitl_prefect.providers import provider_for
 from hitl_prefect.providers.anthropic import AnthropicProvider

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from hitl_prefect.drafts import ask
 from hitl_prefect.errors import ConfigError, MissingExtra
-from hitl_prefect.models import Case, Message
+from hitl_prefect.messages import Message
+from hitl_prefect.models import Case
 from hitl_prefect.protocols import Request
 from hitl_prefect.providers import provider_for
 from hitl_prefect.providers.embedded import EmbeddedProvider, categories, held_out_accuracy

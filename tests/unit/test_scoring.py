@@ -4,58 +4,59 @@ from hitl_prefect.errors import ConfigError
 from hitl_prefect.hedging import hedges, hedging_confidence
 from hitl_prefect.models import LogprobSummary
 from hitl_prefect.policy import Policy
-from hitl_prefect.scoring import SCORERS, check_scorers, score
+from hitl_prefect.scorers import READING
+from hitl_prefect.scoring import PolicyScorer, check_scorers
 from tests.unit.making import a_case, a_generation
 
 TOKENS = LogprobSummary(mean=0.9, minimum=0.3, decision=0.7, tokens=9)
 
 
-def scored(policy=None, **generation):
-    return score(a_case(), a_generation(**generation), policy=policy or Policy())
+async def scored(policy=None, **generation):
+    return await PolicyScorer(policy or Policy()).score(a_case(), a_generation(**generation))
 
 
 @pytest.mark.parametrize(
     ("generation", "combined", "confidence"),
     [
-        ({"stated_confidence": 0.6}, "min(stated)", 0.6),
-        ({"stated_confidence": 0.6, "logprobs": TOKENS}, "min(logprob_decision)", 0.7),
-        ({"stated_confidence": 0.6, "logprobs": TOKENS.model_copy(update={"decision": None})}, "min(logprob)", 0.9),
-        ({"probability": 0.4, "stated_confidence": 0.6}, "min(probability)", 0.4),
-        ({}, "min()", None),
+        ({"stated_confidence": 0.6}, "stated", 0.6),
+        ({"stated_confidence": 0.6, "logprobs": TOKENS}, "logprob_decision", 0.7),
+        ({"stated_confidence": 0.6, "logprobs": TOKENS.model_copy(update={"decision": None})}, "logprob", 0.9),
+        ({"probability": 0.4, "stated_confidence": 0.6}, "probability", 0.4),
+        ({}, "stated", None),
     ],
 )
-def test_without_names_the_best_scorer_that_has_a_confidence_counts(generation, combined, confidence):
+async def test_without_names_the_best_scorer_that_has_a_confidence_counts(generation, combined, confidence):
     """A classifier's own probability, then the tokens, then the model's word."""
-    found = scored(**generation)
+    found = await scored(**generation)
 
     assert (found.combined, found.confidence) == (combined, confidence)
 
 
 @pytest.mark.parametrize(("combine", "confidence"), [("min", 0.5), ("mean", 0.6), ("product", 0.35)])
-def test_named_scorers_are_combined_as_declared(combine, confidence):
+async def test_named_scorers_are_combined_as_declared(combine, confidence):
     """The policy says how."""
     policy = Policy(scorers=("stated", "logprob_decision"), combine=combine)
 
-    assert scored(policy, stated_confidence=0.5, logprobs=TOKENS).confidence == pytest.approx(confidence)
+    assert (await scored(policy, stated_confidence=0.5, logprobs=TOKENS)).confidence == pytest.approx(confidence)
 
 
-def test_a_named_scorer_without_a_confidence_leaves_none():
+async def test_a_named_scorer_without_a_confidence_leaves_none():
     """A control that cannot be honoured is not skipped: the others do not decide alone."""
     policy = Policy(scorers=("stated", "logprob"))
 
-    assert scored(policy, stated_confidence=0.99).confidence is None
+    assert (await scored(policy, stated_confidence=0.99)).confidence is None
 
 
-def test_an_answer_that_is_not_valid_has_no_confidence():
+async def test_an_answer_that_is_not_valid_has_no_confidence():
     """However sure the model says it is."""
-    assert scored(status="invalid", answer=None, stated_confidence=0.99).confidence is None
+    assert (await scored(status="invalid", answer=None, stated_confidence=0.99)).confidence is None
 
 
-def test_every_scorer_speaks_and_says_why_it_has_nothing():
+async def test_every_scorer_speaks_and_says_why_it_has_nothing():
     """Each part has a confidence or a reason."""
-    parts = scored().parts
+    parts = (await scored()).parts
 
-    assert [part.name for part in parts] == list(SCORERS)
+    assert [part.name for part in parts] == list(READING)
     assert all(part.confidence is not None or part.reason for part in parts)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from hitl_prefect.models import Message
+from hitl_prefect.messages import Message
 from hitl_prefect.protocols import Provider, Request
 from hitl_prefect.providers import _memory
 from hitl_prefect.providers.anthropic import AnthropicProvider

@@ -1,0 +1,18 @@
+"""Scorers: how sure are we of a draft? One small class per way to tell.
+
+A policy names them: those that only read the draft by a word (`"stated"`, `"logprob"`), those that ask a model by a
+word or with their settings (`"agreement"`, `Agreement(model="anthropic:claude-haiku-5-5", samples=2)`).
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from hitl_prefect.scorers.agreement import Agreement
+from hitl_prefect.scorers.base import SECOND, Asker, Asking
+from hitl_prefect.scorers.reading import READING, ReadingName
+
+__all__ = ["READING", "SECOND", "Agreement", "Asker", "Asking", "AskingScorer", "ReadingName"]
+
+AskingScorer = Annotated[Agreement, Field(discriminator="kind")]
+"""Any scorer that asks a model, with its settings; as JSON it is told by its `kind`."""

@@ -1,0 +1,53 @@
+"""The scorers that read what a draft already holds; they ask nobody and cost nothing."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from hitl_prefect.hedging import hedges, hedging_confidence
+from hitl_prefect.models import Case, Generation, Part
+
+__all__ = ["READING", "ReadingName"]
+
+ReadingName = Literal["stated", "logprob", "logprob_min", "logprob_decision", "probability", "schema", "hedging"]
+
+Reader = Callable[[Case, Generation], Part]
+
+
+def _stated(case: Case, generation: Generation) -> Part:  # noqa: ARG001 - every reader takes the case
+    missing = "" if generation.stated_confidence is not None else "the model stated none"
+    return Part(name="stated", confidence=generation.stated_confidence, reason=missing)
+
+
+def _logprob(name: str, field: str) -> Reader:
+    def reader(case: Case, generation: Generation) -> Part:  # noqa: ARG001
+        found = getattr(generation.logprobs, field, None)
+        return Part(name=name, confidence=found, reason="" if found is not None else "the model gives no such logprob")
+
+    return reader
+
+
+def _probability(case: Case, generation: Generation) -> Part:  # noqa: ARG001
+    missing = "" if generation.probability is not None else "the model is no classifier"
+    return Part(name="probability", confidence=generation.probability, reason=missing)
+
+
+def _schema(case: Case, generation: Generation) -> Part:  # noqa: ARG001
+    return Part(name="schema", confidence=float(generation.status == "ok"), reason="; ".join(generation.problems))
+
+
+def _hedging(case: Case, generation: Generation) -> Part:  # noqa: ARG001
+    return Part(
+        name="hedging", confidence=hedging_confidence(generation.text), reason=", ".join(hedges(generation.text))[:200]
+    )
+
+
+READING: dict[ReadingName, Reader] = {
+    "stated": _stated,
+    "logprob": _logprob("logprob", "mean"),
+    "logprob_min": _logprob("logprob_min", "minimum"),
+    "logprob_decision": _logprob("logprob_decision", "decision"),
+    "probability": _probability,
+    "schema": _schema,
+    "hedging": _hedging,
+}
+"""Every reading scorer by its name."""
