@@ -19,6 +19,7 @@ def resolve_one_case(
     store: str = "outcomes",
     policy: Policy = BAR,
     case_id: str | None = None,
+    stream: bool = False,
 ) -> Outcome[str]:
     """Answer a prompt and keep the outcome.
 
@@ -31,6 +32,7 @@ def resolve_one_case(
         store: `folder:` path, `s3://` URL, or the name of a saved store block.
         policy: When a person is asked.
         case_id: Names the case; the flow run's id if empty.
+        stream: Show the draft in the Artifacts tab while it is being written.
     """
     system = (Message(role="system", content=instructions),) if instructions else ()
     return resolve_case(
@@ -41,6 +43,7 @@ def resolve_one_case(
         store=store,
         policy=policy,
         case_id=case_id,
+        stream=stream,
     )
 
 

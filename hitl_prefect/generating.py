@@ -1,6 +1,8 @@
 """Ask the model, as a Prefect task that asks once: the reply is recorded before the task ends."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from prefect import get_run_logger, task
@@ -10,9 +12,11 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 
 from hitl_prefect.configured import provider_of
 from hitl_prefect.drafts import ask
-from hitl_prefect.errors import HitlError, RateLimited
+from hitl_prefect.errors import ConfigError, HitlError, RateLimited
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.models import Case, Generation
+from hitl_prefect.protocols import OnText
+from hitl_prefect.showing import LiveText
 
 __all__ = ["agenerate", "generate"]
 
@@ -25,7 +29,12 @@ def can_help(task: object, task_run: TaskRun, state: State) -> bool:  # noqa: AR
 
 
 async def agenerate(
-    case: Case, *, model: str, guidance: str | None = None, earlier: Generation | None = None
+    case: Case,
+    *,
+    model: str,
+    guidance: str | None = None,
+    earlier: Generation | None = None,
+    stream: bool = False,
 ) -> Generation:
     """Generate a draft for a case, once per attempt.
 
@@ -36,6 +45,8 @@ async def agenerate(
         model: `provider:name`, or the name of a saved block.
         guidance: What the reviewer wants done better, for a further attempt.
         earlier: The attempt that the guidance is about.
+        stream: Show the text in the run's Artifacts tab while it is being written. A stream that breaks is asked for
+            again, whole.
 
     Returns:
         The draft. A refusal, a cut-off reply and an answer that does not validate are drafts too, with that status.
@@ -47,12 +58,20 @@ async def agenerate(
     async with open_journal(case) as journal:
         if journal is None:
             return await ask(await provider_of(model), case, guidance=guidance, earlier=earlier)
-        return recorded(journal, _attempt(earlier)) or await _generate(case, model, guidance, earlier)
+        found = recorded(journal, _attempt(earlier))
+        return found or await _generate(case, model, guidance, earlier, stream=stream)
 
 
-def generate(case: Case, *, model: str, guidance: str | None = None, earlier: Generation | None = None) -> Generation:
+def generate(
+    case: Case,
+    *,
+    model: str,
+    guidance: str | None = None,
+    earlier: Generation | None = None,
+    stream: bool = False,
+) -> Generation:
     """The same as `agenerate`, for a flow that is not async."""
-    return run_coro_as_sync(agenerate(case, model=model, guidance=guidance, earlier=earlier))
+    return run_coro_as_sync(agenerate(case, model=model, guidance=guidance, earlier=earlier, stream=stream))
 
 
 def recorded(journal: Journal, attempt: int) -> Generation | None:
@@ -79,20 +98,36 @@ async def wait_as_told(exc: RateLimited) -> None:
 
 
 @task(name="generate", cache_policy=NO_CACHE, persist_result=False, **patiently)
-async def _generate(case: Case, model: str, guidance: str | None, earlier: Generation | None) -> Generation:
+async def _generate(
+    case: Case, model: str, guidance: str | None, earlier: Generation | None, *, stream: bool
+) -> Generation:
     async with open_journal(case) as journal:
-        if journal and (found := recorded(journal, _attempt(earlier))):
+        if journal is None:
+            raise ConfigError("the flow run of this task is gone; call `generate` in the body of a flow")
+        if found := recorded(journal, _attempt(earlier)):
             return found
-        generation = await _ask_politely(case, model, guidance, earlier)
+        async with _shown(journal, case, stream=stream) as on_text:
+            generation = await _ask_politely(case, model, guidance, earlier, on_text)
         get_run_logger().info(
             "%s/%s attempt %d: %s draft by %s", case.task, case.id, generation.attempt, generation.status, model
         )
-        return await journal.record(f"generation-{generation.attempt}", generation) if journal else generation
+        return await journal.record(f"generation-{generation.attempt}", generation)
 
 
-async def _ask_politely(case: Case, model: str, guidance: str | None, earlier: Generation | None) -> Generation:
+@asynccontextmanager
+async def _shown(journal: Journal, case: Case, *, stream: bool) -> AsyncIterator[OnText | None]:
+    if not stream:
+        yield None
+        return
+    async with LiveText(journal.client, journal.flow_run_id, case) as live:
+        yield live
+
+
+async def _ask_politely(
+    case: Case, model: str, guidance: str | None, earlier: Generation | None, on_text: OnText | None
+) -> Generation:
     try:
-        return await ask(await provider_of(model), case, guidance=guidance, earlier=earlier)
+        return await ask(await provider_of(model), case, guidance=guidance, earlier=earlier, on_text=on_text)
     except RateLimited as exc:
         await wait_as_told(exc)
         raise

@@ -57,6 +57,7 @@ async def aresolve_case(
     policy: Policy | str = REVIEW_ALL,
     case_id: str | None = None,
     metadata: dict[str, str | int | float | bool | None] | None = None,
+    stream: bool = False,
 ) -> Outcome[A]:
     """Resolve one case: the model answers, and a person decides where it is unsure.
 
@@ -70,6 +71,7 @@ async def aresolve_case(
         case_id: Names the case; one outcome per case and task: where another run has decided it, that outcome is
             returned and nobody is asked. Default: the flow run's id, for one case per run.
         metadata: Facts for people and reports; never sent to the model.
+        stream: Show the draft in the run's Artifacts tab while it is being written.
 
     Returns:
         The stored outcome, its `final_answer` of the type asked for.
@@ -86,7 +88,7 @@ async def aresolve_case(
         if journal is None:
             raise ConfigError("resolve_case needs a flow run: call it in the body of a function with @flow")
         async with one_case_at_a_time(journal.flow_run_id):
-            outcome = await _resolve(journal, case, chosen, model=model, store=store)
+            outcome = await _resolve(journal, case, chosen, model=model, store=store, stream=stream)
     return _typed(outcome, answer)
 
 
@@ -100,6 +102,7 @@ def resolve_case(
     policy: Policy | str = REVIEW_ALL,
     case_id: str | None = None,
     metadata: dict[str, str | int | float | bool | None] | None = None,
+    stream: bool = False,
 ) -> Outcome[A]:
     """The same as `aresolve_case`, for a flow that is not async."""
     return run_coro_as_sync(
@@ -112,6 +115,7 @@ def resolve_case(
             policy=policy,
             case_id=case_id,
             metadata=metadata,
+            stream=stream,
         )
     )
 
@@ -137,11 +141,13 @@ async def _check(case: Case, policy: Policy, *, model: str, store: str) -> None:
         fallback_of(case, policy)
 
 
-async def _resolve(journal: Journal, case: Case, policy: Policy, *, model: str, store: str) -> Outcome[JsonValue]:
+async def _resolve(
+    journal: Journal, case: Case, policy: Policy, *, model: str, store: str, stream: bool
+) -> Outcome[JsonValue]:
     if before := await _outcome_before(journal, case, store):
         return before
     opened = await _open(journal, case, policy, model)
-    outcome = journal.read("outcome", Outcome[JsonValue]) or await _decide(journal, opened)
+    outcome = journal.read("outcome", Outcome[JsonValue]) or await _decide(journal, opened, stream=stream)
     await asave_outcome(outcome, store=store)
     return outcome
 
@@ -185,13 +191,15 @@ async def _open(journal: Journal, case: Case, policy: Policy, model: str) -> _Op
     return stands.model_copy(update={"case": stands.case.model_copy(update={"answer": case.answer})})
 
 
-async def _decide(journal: Journal, opened: _Opened) -> Outcome[JsonValue]:
+async def _decide(journal: Journal, opened: _Opened, *, stream: bool) -> Outcome[JsonValue]:
     """Attempt after attempt until somebody or something decides."""
     attempts: list[Generation] = []
     reviews: list[Review] = []
     guidance = None
     while True:
-        generation, judged = await _attempt(journal, opened, attempts[-1] if attempts else None, guidance)
+        generation, judged = await _attempt(
+            journal, opened, attempts[-1] if attempts else None, guidance, stream=stream
+        )
         attempts.append(generation)
         if judged.route.action == "review":
             reviews.append(await _review(opened, attempts[-1], judged, reviews))
@@ -213,7 +221,7 @@ async def _review(opened: _Opened, generation: Generation, judged: _Judged, revi
 
 
 async def _attempt(
-    journal: Journal, opened: _Opened, earlier: Generation | None, guidance: str | None
+    journal: Journal, opened: _Opened, earlier: Generation | None, guidance: str | None, *, stream: bool
 ) -> tuple[Generation, _Judged]:
     """A draft and what the machine thinks of it; what the scorers ask whatever the draft says is asked beside it."""
     case, number = opened.case, earlier.attempt + 1 if earlier else 1
@@ -221,7 +229,7 @@ async def _attempt(
     scorer = await policy_scorer(case, request, opened.policy, opened.model, journal)
     beside = asyncio.ensure_future(_nothing() if journal.read(f"judged-{number}", _Judged) else scorer.ahead(case))
     try:
-        generation = await agenerate(case, model=opened.model, guidance=guidance, earlier=earlier)
+        generation = await agenerate(case, model=opened.model, guidance=guidance, earlier=earlier, stream=stream)
         return generation, await _judge(journal, opened, scorer, generation)
     finally:
         beside.cancel()

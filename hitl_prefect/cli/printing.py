@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-__all__ = ["AsJson", "print_json", "say", "say_aside", "table"]
+__all__ = ["AsJson", "print_json", "say", "say_aside", "table", "write"]
 
 AsJson = Annotated[bool, Parameter(name="--json", negative=())]
 """Print JSON instead of text for people."""
@@ -24,6 +24,13 @@ def say_aside(text: str = "") -> None:
     """Print a line where it does not mix with JSON."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+def write(text: str, *, aside: bool = False) -> None:
+    """Print text without ending the line."""
+    target = sys.stderr if aside else sys.stdout
+    target.write(text)
+    target.flush()
 
 
 def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, Any]) -> None:
