@@ -1,0 +1,77 @@
+"""What scorers ask in a flow is asked beside the draft, recorded, and paid for once."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.servers.machine import wait_until
+
+FLOWS = Path(__file__).parents[2] / "flows"
+YES = {"text": '{"answer": "yes", "confidence": 0.6}'}
+
+
+@pytest.fixture(scope="module")
+def answering(site):
+    return site.deploy("resolve_case.py:resolve_one_case", source=FLOWS)
+
+
+@pytest.fixture
+def scripts(tmp_path):
+    """Writes a script and tells how often it was asked."""
+
+    class Scripts:
+        def write(self, name, *steps):
+            (tmp_path / f"{name}.json").write_text(json.dumps(steps))
+            return f"scripted:{tmp_path / name}.json"
+
+        def calls(self, name):
+            counted = tmp_path / f"{name}.json.calls"
+            return len(counted.read_text().split()) if counted.exists() else 0
+
+    return Scripts()
+
+
+def start(site, answering, scripts, *drafts):
+    second = {"kind": "agreement", "model": scripts.write("second", YES)}
+    policy = {"min_confidence": 0.95, "scorers": ["stated", second], "combine": "mean"}
+    return site.start(answering, prompt="Is it?", model=scripts.write("first", *drafts), policy=policy)
+
+
+def test_a_second_opinion_is_asked_once_though_the_flow_runs_twice(site, answering, scripts):
+    """The flow suspends and runs again from the top; the score stays as it was."""
+    run = start(site, answering, scripts, YES)
+    site.wait_for_question(run)
+    site.answer(run, decision="approve", reviewer="ada")
+    site.wait(run, "Completed")
+
+    (outcome,) = site.outcomes(run)
+    assert outcome["score"]["confidence"] == 0.8
+    assert (outcome["score"]["parts"][-1]["confidence"], scripts.calls("first"), scripts.calls("second")) == (1.0, 1, 1)
+
+
+def test_a_second_opinion_outlives_the_process_that_asked_for_it(site, answering, scripts):
+    """It is there before the draft; the process dies, and only the draft is asked for again."""
+    run = start(site, answering, scripts, YES | {"delay_s": 60}, YES)
+    wait_until(lambda: _recorded(site, run), "the second opinion is recorded while the draft is under way")
+    site.worker.kill()
+    site.worker.start()
+    site.revive(run)
+    site.wait_for_question(run)
+
+    assert (scripts.calls("first"), scripts.calls("second")) == (2, 1)
+
+
+def _recorded(site, run):
+    rows = site.api.post(f"/flow_runs/{run}/input/filter", json={"prefix": "hitl-", "limit": 100}).json()
+    return any("-asked-" in row["key"] for row in rows)
+
+
+def test_a_second_model_that_is_down_leaves_no_score_and_a_person_is_asked(site, answering, scripts):
+    """Never a guess from the scorer that is left."""
+    second = {"kind": "agreement", "model": scripts.write("down", {"error": "ProviderDenied"})}
+    policy = {"min_confidence": 0.1, "scorers": ["stated", second]}
+    run = site.start(answering, prompt="Is it?", model=scripts.write("first", YES), policy=policy)
+    site.wait_for_question(run)
+
+    assert "Nobody could tell how sure the model is." in site.description(run)
