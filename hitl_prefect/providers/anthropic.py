@@ -4,22 +4,23 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Literal
 
 import anthropic
-from anthropic.types import Message, MessageParam
+from anthropic.types import JSONOutputFormatParam, Message, MessageParam
 from pydantic import SecretStr
 
-from hitl_prefect.answers import answer_type
+from hitl_prefect.answers import AnswerType, answer_type
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.messages import Message as OurMessage
 from hitl_prefect.models import Usage
 from hitl_prefect.protocols import OnText, Reply, Request
-from hitl_prefect.providers._wire import Call, CutOff, Failure, endpoint, json_object
+from hitl_prefect.providers._clients import client_of, sending
+from hitl_prefect.providers._wire import Call, CutOff, Endpoint, Failure, endpoint, json_object
 
 __all__ = ["AnthropicProvider"]
 
-_CONNECT_S = 10.0
 _FINISH: dict[str | None, Literal["length", "refusal"]] = {
     "refusal": "refusal",
     "max_tokens": "length",
@@ -30,7 +31,7 @@ _FINISH: dict[str | None, Literal["length", "refusal"]] = {
 class AnthropicProvider:
     """A model behind Anthropic's API, which gives no token log probabilities.
 
-    Each call opens its own connection, since the event loop of one Prefect task is not that of the next.
+    Connections are kept open for as long as the event loop runs: the loop of one Prefect task is not that of the next.
 
     Args:
         model: Its name, such as `claude-haiku-4-5`.
@@ -50,7 +51,7 @@ class AnthropicProvider:
         self.model = model
         self._endpoint = endpoint("anthropic", api_key, base_url, timeout_s)
 
-    async def generate(self, request: Request, *, on_text: OnText | None = None) -> Reply:
+    async def generate(self, request: Request, *, on_text: OnText | None = None) -> Reply:  # noqa: ARG002
         """Ask once.
 
         Raises:
@@ -59,16 +60,9 @@ class AnthropicProvider:
             ProviderDenied: It cannot.
         """
         with _translated(Call(self.model, self._endpoint, request)):
-            async with asyncio.timeout(self._endpoint.timeout_s), self._client() as client:
+            async with asyncio.timeout(self._endpoint.timeout_s):
+                client = await client_of(self._endpoint, _client)
                 return (await self._post(client, request)).reply(self.model)
-
-    def _client(self) -> anthropic.AsyncAnthropic:
-        return anthropic.AsyncAnthropic(
-            api_key=self._endpoint.key.get_secret_value(),
-            base_url=self._endpoint.base_url,
-            timeout=anthropic.Timeout(self._endpoint.timeout_s, connect=min(_CONNECT_S, self._endpoint.timeout_s)),
-            max_retries=0,
-        )
 
     async def _post(self, client: anthropic.AsyncAnthropic, request: Request) -> "_Answered":
         # `create`, not `parse`, which raises where the text does not validate, and the text would be lost.
@@ -77,9 +71,18 @@ class AnthropicProvider:
             max_tokens=request.max_tokens,
             system=_system(request) or anthropic.omit,
             messages=_messages(request),
-            output_config={"format": {"type": "json_schema", "schema": _schema(request)}},
+            output_config={"format": _format(answer_type(request.answer), request.ask_confidence)},
         )
         return _Answered(raw.http_response.content, raw.request_id)
+
+
+def _client(endpoint: Endpoint) -> anthropic.AsyncAnthropic:
+    return anthropic.AsyncAnthropic(
+        api_key=endpoint.key.get_secret_value(),
+        base_url=endpoint.base_url,
+        max_retries=0,
+        http_client=anthropic.DefaultAsyncHttpxClient(**sending(endpoint)),
+    )
 
 
 @contextmanager
@@ -133,12 +136,14 @@ def _message(message: OurMessage) -> MessageParam:
     return {"role": "user", "content": message.text}
 
 
-def _schema(request: Request) -> dict[str, Any]:
-    draft = answer_type(request.answer).draft_model(ask_confidence=request.ask_confidence)
+@lru_cache(maxsize=256)
+def _format(answer: AnswerType, ask_confidence: bool) -> JSONOutputFormatParam:
+    """The JSON schema as `parse` sends it; made once per answer type, since making it takes 2 ms."""
+    draft = answer.draft_model(ask_confidence=ask_confidence)
     try:
-        return anthropic.transform_schema(draft)
+        return {"type": "json_schema", "schema": anthropic.transform_schema(draft)}
     except ValueError as exc:
-        raise ConfigError(f"answer={request.answer!r} cannot be described to Claude: {exc}") from exc
+        raise ConfigError(f"answer={answer.answer!r} cannot be described to Claude: {exc}") from exc
 
 
 def _usage(message: Message) -> Usage:

@@ -14,6 +14,7 @@ import json
 import socket
 import struct
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
@@ -68,6 +69,9 @@ class LoopbackAI:
     def __init__(self, reply: Script = '{"answer": "ok"}') -> None:
         self.requests: list[Asked] = []
         """Every request so far, in order of arrival."""
+        self.connections = 0
+        """How many were opened so far."""
+        self._open: set[socket.socket] = set()
         self._reply = reply
         self._lock = Lock()
         self._closing = Event()
@@ -99,9 +103,29 @@ class LoopbackAI:
 
     def __exit__(self, *exc: object) -> None:
         self._closing.set()
+        for connection in self.still_open:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    @property
+    def still_open(self) -> list[socket.socket]:
+        """The connections that neither side has closed."""
+        with self._lock:
+            return list(self._open)
+
+    def opened(self, connection: socket.socket) -> None:
+        """Count a connection; called by the server's threads."""
+        with self._lock:
+            self.connections += 1
+            self._open.add(connection)
+
+    def closed(self, connection: socket.socket) -> None:
+        """Forget a connection; called by the server's threads."""
+        with self._lock:
+            self._open.discard(connection)
 
     def answer(self, asked: Asked) -> Said:
         """Count the request and find its reply; called by the server's threads."""
@@ -197,6 +221,14 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # head and body in one packet
     server: _Server
 
+    def setup(self) -> None:
+        super().setup()
+        self.server.ai.opened(self.connection)
+
+    def finish(self) -> None:
+        super().finish()
+        self.server.ai.closed(self.connection)
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         asked = Asked(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
@@ -220,7 +252,7 @@ class _Handler(BaseHTTPRequestHandler):
         standard = {
             "content-type": "application/json",
             "content-length": str(len(announced)),
-            "connection": "close",
+            "connection": "close" if said.fault else "keep-alive",
             "request-id": "req_loopback",
             "x-request-id": "req_loopback",
         }
@@ -228,7 +260,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(half if said.fault else body)
-        self.close_connection = True
+        self.close_connection = bool(said.fault)
 
     def _reset(self) -> None:
         # A linger time of zero makes close() send a reset in place of an orderly end.

@@ -7,8 +7,10 @@ import sys
 from math import exp
 from typing import Generic, Literal, TypeVar
 
+import openai
 from pydantic import BaseModel
 
+from hitl_prefect.answers import AnswerType
 from hitl_prefect.drafts import ask
 from hitl_prefect.errors import ProviderDenied
 from hitl_prefect.models import Case, LogprobSummary, Usage
@@ -72,6 +74,24 @@ async def test_the_whole_request_is_what_openai_documents():
             },
         },
     }
+
+
+async def test_the_body_is_the_one_that_the_sdks_own_parse_sends():
+    """`create` is used since `parse` loses a text that does not validate; nothing else differs."""
+    draft = AnswerType(Invoice).draft_model(ask_confidence=True)
+    with LoopbackAI('{"vendor": "A", "total": 1, "confidence": 1}') as ai:
+        await openai_at(ai).generate(request(answer=Invoice))
+        async with openai.AsyncOpenAI(api_key=KEY, base_url=ai.openai_url) as client:
+            await client.chat.completions.parse(
+                model="gpt-5-mini",
+                max_completion_tokens=4096,
+                messages=[{"role": "user", "content": PROMPT}],
+                logprobs=True,
+                response_format=draft,
+            )
+
+    ours, theirs = (sent.body for sent in ai.requests)
+    assert ours == theirs
 
 
 async def test_a_reply_keeps_text_tokens_usage_and_request_id():
