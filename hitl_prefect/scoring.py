@@ -20,10 +20,11 @@ then the token that decides the answer, then all tokens."""
 _WITHOUT_LOGPROBS: tuple[ReadingName | Asking, ...] = ("stated", Agreement(model=SECOND))
 """What counts where there is none of them: what the model says of itself, and whether another provider agrees."""
 
+_LOGPROBS = ("logprob", "logprob_min", "logprob_decision", "logprob_fields")
 _NEVER_GIVEN: dict[str, tuple[str, ...]] = {
     "openai": ("probability",),
-    "anthropic": ("probability", "logprob", "logprob_min", "logprob_decision"),
-    "embedded": ("stated", "logprob", "logprob_min", "logprob_decision"),
+    "anthropic": ("probability", *_LOGPROBS),
+    "embedded": ("stated", *_LOGPROBS),
 }
 
 

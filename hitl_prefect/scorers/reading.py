@@ -8,7 +8,9 @@ from hitl_prefect.models import Case, Generation, Part
 
 __all__ = ["READING", "ReadingName"]
 
-ReadingName = Literal["stated", "logprob", "logprob_min", "logprob_decision", "probability", "schema", "hedging"]
+ReadingName = Literal[
+    "stated", "logprob", "logprob_min", "logprob_decision", "logprob_fields", "probability", "schema", "hedging"
+]
 
 Reader = Callable[[Case, Generation], Part]
 
@@ -24,6 +26,18 @@ def _logprob(name: str, field: str) -> Reader:
         return Part(name=name, confidence=found, reason="" if found is not None else "the model gives no such logprob")
 
     return reader
+
+
+def _logprob_fields(case: Case, generation: Generation) -> Part:  # noqa: ARG001
+    """The least sure field; a bare answer has no fields to tell apart."""
+    found = generation.logprobs.fields if generation.logprobs else {}
+    answer = generation.answer if isinstance(generation.answer, dict) else {}
+    return Part(
+        name="logprob_fields",
+        confidence=min(found.values(), default=None),
+        reason="" if found else "the model gives no logprobs of the answer's fields",
+        fields={name: found[name] for name in answer if name in found},
+    )
 
 
 def _probability(case: Case, generation: Generation) -> Part:  # noqa: ARG001
@@ -46,6 +60,7 @@ READING: dict[ReadingName, Reader] = {
     "logprob": _logprob("logprob", "mean"),
     "logprob_min": _logprob("logprob_min", "minimum"),
     "logprob_decision": _logprob("logprob_decision", "decision"),
+    "logprob_fields": _logprob_fields,
     "probability": _probability,
     "schema": _schema,
     "hedging": _hedging,

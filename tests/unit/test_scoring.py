@@ -2,7 +2,7 @@ import pytest
 
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.hedging import hedges, hedging_confidence
-from hitl_prefect.models import LogprobSummary
+from hitl_prefect.models import LogprobSummary, Part
 from hitl_prefect.policy import Policy
 from hitl_prefect.scorers import READING
 from hitl_prefect.scoring import PolicyScorer, check_scorers
@@ -58,6 +58,22 @@ async def test_every_scorer_speaks_and_says_why_it_has_nothing():
 
     assert [part.name for part in parts] == list(READING)
     assert all(part.confidence is not None or part.reason for part in parts)
+
+
+def test_the_least_sure_field_is_the_confidence_of_the_fields():
+    """Fields that the answer does not have are not shown as its fields."""
+    logprobs = TOKENS.model_copy(update={"fields": {"vendor": 0.9, "total": 0.6, "extra": 0.5}})
+    found = READING["logprob_fields"](a_case(), a_generation(answer={"vendor": "ACME", "total": 3}, logprobs=logprobs))
+
+    assert found == Part(name="logprob_fields", confidence=0.5, fields={"vendor": 0.9, "total": 0.6})
+
+
+def test_a_bare_answer_has_a_confidence_and_no_fields():
+    """Its only field is the wrapping."""
+    logprobs = TOKENS.model_copy(update={"fields": {"answer": 0.9}})
+    found = READING["logprob_fields"](a_case(), a_generation(answer="refund", logprobs=logprobs))
+
+    assert found == Part(name="logprob_fields", confidence=0.9)
 
 
 def test_hedging_counts_whole_words_in_any_case():
