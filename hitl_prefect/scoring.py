@@ -10,6 +10,7 @@ from hitl_prefect.models import Case, Generation, Part, Score
 from hitl_prefect.policy import Policy
 from hitl_prefect.scorers import READING, SECOND, Agreement, Asker, Asking, ReadingName
 from hitl_prefect.scorers.base import Sitting
+from hitl_prefect.scorers.costs import BilledOnce
 
 __all__ = ["PolicyScorer", "check_scorers"]
 
@@ -59,8 +60,9 @@ class PolicyScorer:
             return Score(confidence=None, combined="not scored", parts=tuple(read))
         counted = self._policy.scorers or self._defaults(read)
         asking = [one for one in counted if isinstance(one, Asking)]
-        parts = [*read, *await asyncio.gather(*(self._look(one, case, generation) for one in asking))]
-        return self._together(counted, parts)
+        asker = BilledOnce(self._asker) if self._asker else None
+        looks = (_look(one, Sitting(case, generation, asker) if asker else None) for one in asking)
+        return self._together(counted, [*read, *await asyncio.gather(*looks)])
 
     def _named_ahead(self) -> list[Asking]:
         named: tuple[ReadingName | Asking, ...] = self._policy.scorers
@@ -76,15 +78,6 @@ class PolicyScorer:
     def _without_logprobs(self) -> tuple[ReadingName | Asking, ...]:
         return _WITHOUT_LOGPROBS if self._asker and self._asker.second else ("stated",)
 
-    async def _look(self, scorer: Asking, case: Case, generation: Generation) -> Part:
-        """One scorer's word; where it fails there is no confidence but a reason."""
-        try:
-            if self._asker is None:
-                raise ConfigError("it asks a model, and nobody said which: pass `model` to `score`")
-            return await scorer.look(Sitting(case, generation, self._asker))
-        except HitlError as exc:
-            return Part(name=scorer.name, confidence=None, reason=f"{type(exc).__name__}: {exc}")
-
     def _together(self, counted: Sequence[ReadingName | Asking], parts: Sequence[Part]) -> Score:
         by_name = {part.name: part for part in parts}
         names = [one if isinstance(one, str) else one.name for one in counted]
@@ -96,6 +89,16 @@ class PolicyScorer:
             parts=tuple(parts),
             fields=_lowest_by_field(counting),
         )
+
+
+async def _look(scorer: Asking, sitting: Sitting | None) -> Part:
+    """One scorer's word; where it fails there is no confidence but a reason."""
+    try:
+        if sitting is None:
+            raise ConfigError("it asks a model, and nobody said which: pass `model` to `score`")
+        return await scorer.look(sitting)
+    except HitlError as exc:
+        return Part(name=scorer.name, confidence=None, reason=f"{type(exc).__name__}: {exc}")
 
 
 _COMBINE: dict[str, Callable[[list[float]], float]] = {"min": min, "mean": fmean, "product": prod}

@@ -11,8 +11,18 @@ from pydantic import Field
 from hitl_prefect.scorers.agreement import Agreement
 from hitl_prefect.scorers.base import SECOND, Asker, Asking
 from hitl_prefect.scorers.reading import READING, ReadingName
+from hitl_prefect.scorers.semantic_entropy import SemanticEntropy
 
-__all__ = ["READING", "SECOND", "Agreement", "Asker", "Asking", "AskingScorer", "ReadingName"]
+__all__ = [
+    "READING",
+    "SECOND",
+    "Agreement",
+    "Asker",
+    "Asking",
+    "AskingScorer",
+    "ReadingName",
+    "SemanticEntropy",
+]
 
-AskingScorer = Annotated[Agreement, Field(discriminator="kind")]
+AskingScorer = Annotated[Agreement | SemanticEntropy, Field(discriminator="kind")]
 """Any scorer that asks a model, with its settings; as JSON it is told by its `kind`."""
