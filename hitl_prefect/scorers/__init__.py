@@ -10,6 +10,7 @@ from pydantic import Field
 
 from hitl_prefect.scorers.agreement import Agreement
 from hitl_prefect.scorers.base import SECOND, Asker, Asking
+from hitl_prefect.scorers.p_true import PTrue
 from hitl_prefect.scorers.reading import READING, ReadingName
 from hitl_prefect.scorers.semantic_entropy import SemanticEntropy
 
@@ -20,9 +21,10 @@ __all__ = [
     "Asker",
     "Asking",
     "AskingScorer",
+    "PTrue",
     "ReadingName",
     "SemanticEntropy",
 ]
 
-AskingScorer = Annotated[Agreement | SemanticEntropy, Field(discriminator="kind")]
+AskingScorer = Annotated[Agreement | PTrue | SemanticEntropy, Field(discriminator="kind")]
 """Any scorer that asks a model, with its settings; as JSON it is told by its `kind`."""
