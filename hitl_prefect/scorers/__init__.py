@@ -10,6 +10,7 @@ from pydantic import Field
 
 from hitl_prefect.scorers.agreement import Agreement
 from hitl_prefect.scorers.base import SECOND, Asker, Asking
+from hitl_prefect.scorers.decisions import Decisions
 from hitl_prefect.scorers.judge import Judge
 from hitl_prefect.scorers.p_true import PTrue
 from hitl_prefect.scorers.reading import READING, ReadingName
@@ -22,11 +23,12 @@ __all__ = [
     "Asker",
     "Asking",
     "AskingScorer",
+    "Decisions",
     "Judge",
     "PTrue",
     "ReadingName",
     "SemanticEntropy",
 ]
 
-AskingScorer = Annotated[Agreement | PTrue | SemanticEntropy | Judge, Field(discriminator="kind")]
+AskingScorer = Annotated[Agreement | PTrue | SemanticEntropy | Judge | Decisions, Field(discriminator="kind")]
 """Any scorer that asks a model, with its settings; as JSON it is told by its `kind`."""
