@@ -97,6 +97,13 @@ async def test_a_judge_that_fails_leaves_no_confidence_and_the_word_of_the_other
     assert (found.confidence, found.reason) == (None, f"a:one: 1.00 (1.00); b:two: {reason}")
 
 
+async def test_a_verdict_in_one_order_alone_is_no_verdict():
+    """It might only show which option the judge saw first."""
+    found = await look(stated("correct", 1.0), Step(text="", refusal=True))
+
+    assert (found.confidence, found.reason) == (None, "second: gave no verdict with a probability")
+
+
 async def test_without_a_second_model_there_is_no_judge():
     """In a policy that is refused before; on its own it is a part without a confidence."""
     with pytest.raises(ConfigError, match="there is no second model"):

@@ -68,6 +68,15 @@ async def test_agreement_and_entropy_look_at_the_same_samples():
     }
 
 
+async def test_samples_are_asked_for_as_the_draft_was():
+    """Only the token log probabilities, which nobody reads, are left out."""
+    sitting = seated(say("Paris"))
+    await SemanticEntropy(samples=2).look(sitting)
+    draft = sitting.asker.request
+
+    assert requests_to(sitting) == [draft.model_copy(update={"logprobs": False})] * 2
+
+
 async def test_a_model_groups_what_equality_cannot():
     """Of the answers it is shown each distinct one once."""
     replies = [*say("The capital is Paris", "Paris.", "Lyon"), '{"groups": [1, 1, 2]}']
