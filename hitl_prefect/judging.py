@@ -17,7 +17,7 @@ from hitl_prefect.protocols import Decided, Question, Reply, Request
 from hitl_prefect.providers import second_to
 from hitl_prefect.scoring import PolicyScorer
 
-__all__ = ["ascore", "policy_scorer", "score"]
+__all__ = ["ascore", "policy_scorer", "score", "second_of"]
 
 
 async def ascore(
@@ -58,9 +58,13 @@ async def policy_scorer(
         ConfigError: If there is no such model.
     """
     provider = (await provider_of(model)).name
-    second = second_to(provider) if policy.second_model == "auto" else policy.second_model
-    asker = _Recording(case, request, journal, drafted_by=model, second=second)
+    asker = _Recording(case, request, journal, drafted_by=model, second=second_of(policy, provider))
     return PolicyScorer(policy, asker, provider=provider)
+
+
+def second_of(policy: Policy, provider: str) -> str | None:
+    """What `second` stands for in the policy's scorers, where `provider` drafts."""
+    return second_to(provider) if policy.second_model == "auto" else policy.second_model
 
 
 class _Recording(DirectAsker):

@@ -17,14 +17,14 @@ from hitl_prefect.forms import check_form
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.generating import agenerate
 from hitl_prefect.journal import Journal, open_journal
-from hitl_prefect.judging import policy_scorer
+from hitl_prefect.judging import policy_scorer, second_of
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation, Route, Score, as_slug
 from hitl_prefect.outcomes import Outcome, Review
 from hitl_prefect.policy import REVIEW_ALL, Policy
 from hitl_prefect.reviewing import areview
 from hitl_prefect.routing import check_rules, route
-from hitl_prefect.scoring import PolicyScorer, check_scorers
+from hitl_prefect.scoring import PolicyScorer, check_scorers, models_asked
 from hitl_prefect.storing import afind_outcome, asave_outcome
 
 __all__ = ["aresolve_case", "resolve_case"]
@@ -135,10 +135,16 @@ async def _check(case: Case, policy: Policy, *, model: str, store: str) -> None:
     check_place()
     check_form(case.answer)
     check_rules(policy, case.answer)
-    check_scorers(policy, (await provider_of(model)).name)
+    await _check_scorers(policy, (await provider_of(model)).name)
     await store_of(store)
     if policy.on_deadline == "fallback":
         fallback_of(case, policy)
+
+
+async def _check_scorers(policy: Policy, provider: str) -> None:
+    second = second_of(policy, provider)
+    asked = {model: await provider_of(model) for model in models_asked(policy, second)}
+    check_scorers(policy, provider, second=second, asked=asked)
 
 
 async def _resolve(

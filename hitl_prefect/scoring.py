@@ -1,17 +1,19 @@
 """How sure are we of a draft? The scorers that a policy names, each beside the others, made one number."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from statistics import fmean
 
 from hitl_prefect.errors import ConfigError, HitlError
 from hitl_prefect.models import Case, Generation, Part, Score
 from hitl_prefect.policy import Policy
-from hitl_prefect.scorers import READING, SECOND, Agreement, Asker, Asking, ReadingName
+from hitl_prefect.protocols import Decider, Provider
+from hitl_prefect.scorers import ONLY_WHERE_NAMED, READING, SECOND, Agreement, Asker, Asking, ReadingName
 from hitl_prefect.scorers.base import Sitting
+from hitl_prefect.scorers.costs import BilledOnce
 
-__all__ = ["PolicyScorer", "check_scorers"]
+__all__ = ["PolicyScorer", "check_scorers", "models_asked"]
 
 _BEST_FIRST: tuple[ReadingName, ...] = ("probability", "logprob_decision", "logprob")
 """Where a policy names no scorer the first of these that has a confidence counts: a classifier's own probability,
@@ -20,10 +22,11 @@ then the token that decides the answer, then all tokens."""
 _WITHOUT_LOGPROBS: tuple[ReadingName | Asking, ...] = ("stated", Agreement(model=SECOND))
 """What counts where there is none of them: what the model says of itself, and whether another provider agrees."""
 
+_LOGPROBS = ("logprob", "logprob_min", "logprob_decision", "logprob_fields")
 _NEVER_GIVEN: dict[str, tuple[str, ...]] = {
     "openai": ("probability",),
-    "anthropic": ("probability", "logprob", "logprob_min", "logprob_decision"),
-    "embedded": ("stated", "logprob", "logprob_min", "logprob_decision"),
+    "anthropic": ("probability", *_LOGPROBS),
+    "embedded": ("stated", *_LOGPROBS),
 }
 
 
@@ -53,13 +56,17 @@ class PolicyScorer:
         Returns:
             A score whose confidence is `None` where a scorer that counts has none, or the answer is not valid.
         """
-        read: list[Part] = [reader(case, generation) for reader in READING.values()]
+        read = [reader(case, generation) for name, reader in READING.items() if self._reads(name)]
         if generation.status != "ok":
             return Score(confidence=None, combined="not scored", parts=tuple(read))
         counted = self._policy.scorers or self._defaults(read)
         asking = [one for one in counted if isinstance(one, Asking)]
-        parts = [*read, *await asyncio.gather(*(self._look(one, case, generation) for one in asking))]
-        return self._together(counted, parts)
+        asker = BilledOnce(self._asker) if self._asker else None
+        looks = (_look(one, Sitting(case, generation, asker) if asker else None) for one in asking)
+        return self._together(counted, [*read, *await asyncio.gather(*looks)])
+
+    def _reads(self, name: ReadingName) -> bool:
+        return name not in ONLY_WHERE_NAMED or name in self._policy.scorers
 
     def _named_ahead(self) -> list[Asking]:
         named: tuple[ReadingName | Asking, ...] = self._policy.scorers
@@ -75,18 +82,9 @@ class PolicyScorer:
     def _without_logprobs(self) -> tuple[ReadingName | Asking, ...]:
         return _WITHOUT_LOGPROBS if self._asker and self._asker.second else ("stated",)
 
-    async def _look(self, scorer: Asking, case: Case, generation: Generation) -> Part:
-        """One scorer's word; where it fails there is no confidence but a reason."""
-        try:
-            if self._asker is None:
-                raise ConfigError("it asks a model, and nobody said which: pass `model` to `score`")
-            return await scorer.look(Sitting(case, generation, self._asker))
-        except HitlError as exc:
-            return Part(name=scorer.name, confidence=None, reason=f"{type(exc).__name__}: {exc}")
-
     def _together(self, counted: Sequence[ReadingName | Asking], parts: Sequence[Part]) -> Score:
         by_name = {part.name: part for part in parts}
-        names = [one if isinstance(one, str) else one.name for one in counted]
+        names = [_name(one) for one in counted]
         counting = [by_name[name] for name in names]
         how = self._policy.combine if self._policy.scorers else "mean"
         return Score(
@@ -95,6 +93,16 @@ class PolicyScorer:
             parts=tuple(parts),
             fields=_lowest_by_field(counting),
         )
+
+
+async def _look(scorer: Asking, sitting: Sitting | None) -> Part:
+    """One scorer's word; where it fails there is no confidence but a reason."""
+    try:
+        if sitting is None:
+            raise ConfigError("it asks a model, and nobody said which: pass `model` to `score`")
+        return await scorer.look(sitting)
+    except HitlError as exc:
+        return Part(name=scorer.name, confidence=None, reason=f"{type(exc).__name__}: {exc}")
 
 
 _COMBINE: dict[str, Callable[[list[float]], float]] = {"min": min, "mean": fmean, "product": prod}
@@ -110,13 +118,33 @@ def _lowest_by_field(parts: Sequence[Part]) -> dict[str, float]:
     return {name: min(part.fields[name] for part in parts if name in part.fields) for name in names}
 
 
-def check_scorers(policy: Policy, provider: str) -> None:
-    """Refuse a policy that counts on what the provider never gives.
+def models_asked(policy: Policy, second: str | None) -> tuple[str, ...]:
+    """The models that the policy's scorers name, beside the one that drafts.
+
+    Args:
+        policy: Whose scorers are looked at.
+        second: What `SECOND` stands for.
+    """
+    named = (model for one in policy.scorers if isinstance(one, Asking) for model in one.models)
+    meant = (second if model == SECOND else model for model in named)
+    return tuple(dict.fromkeys(model for model in meant if model is not None))
+
+
+def check_scorers(
+    policy: Policy, provider: str, *, second: str | None = None, asked: Mapping[str, Provider] | None = None
+) -> None:
+    """Refuse a policy that counts on what can never give a confidence, so that every case would go to review.
 
     A model of OpenAI may still give no token logprobs; then its cases go to review with the reason `no_score`.
 
+    Args:
+        policy: Whose scorers are looked at.
+        provider: The name of the provider that drafts.
+        second: What `SECOND` stands for; `None` where there is no second model.
+        asked: The providers of `models_asked`, by those names.
+
     Raises:
-        ConfigError: If a named scorer could only ever leave the score `None`.
+        ConfigError: If a named scorer could only ever leave the score `None`, or two have the same name.
     """
     missing = [name for name in policy.scorers if name in _NEVER_GIVEN.get(provider, ())]
     if missing:
@@ -124,3 +152,45 @@ def check_scorers(policy: Policy, provider: str) -> None:
             f"policy.scorers names {missing[0]!r}, which {provider} never gives, so every case would go to review; "
             "name another one, or leave scorers empty"
         )
+    names = [_name(one) for one in policy.scorers]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ConfigError(f"policy.scorers names {twice[0]!r} twice; keep one, or give them different models")
+    for scorer in policy.scorers:
+        if isinstance(scorer, Asking):
+            _check_second(scorer, policy, provider, second)
+            _check_asked(scorer, provider, second, asked or {})
+
+
+def _name(scorer: ReadingName | Asking) -> str:
+    return scorer if isinstance(scorer, str) else scorer.name
+
+
+_KEY_OF_SECOND = {"openai": "ANTHROPIC_API_KEY", "anthropic": "OPENAI_API_KEY"}
+"""By the provider that drafts."""
+
+
+def _check_second(scorer: Asking, policy: Policy, provider: str, second: str | None) -> None:
+    if SECOND not in scorer.models or second is not None:
+        return
+    key = _KEY_OF_SECOND.get(provider) if policy.second_model == "auto" else None
+    raise ConfigError(
+        f"policy.scorers names {scorer.name!r}, which asks a second model, and there is none: "
+        f"set {f'{key}, or ' if key else ''}policy.second_model to 'provider:name'"
+    )
+
+
+def _check_asked(scorer: Asking, provider: str, second: str | None, asked: Mapping[str, Provider]) -> None:
+    """Whether those whom the scorer asks can give what it needs."""
+    for model in (second if model == SECOND else model for model in scorer.models):
+        found = asked.get(model or "")
+        name = provider if model is None else found.name if found else model.partition(":")[0]
+        if scorer.needs_logprobs and "logprob" in _NEVER_GIVEN.get(name, ()):
+            raise ConfigError(
+                f"policy.scorers names {scorer.name!r}, which needs token log probabilities, and {name} never gives "
+                "them; give it a model of OpenAI, or use 'judge'"
+            )
+        if scorer.needs_decider and found is not None and not isinstance(found, Decider):
+            raise ConfigError(
+                f"policy.scorers names {scorer.name!r}, and {model} is no decider; "
+                "name one, such as 'openai:gpt-6-luna'"
+            )

@@ -41,6 +41,8 @@ class Step(Frozen):
     truncated: bool = False
     tokens: tuple[tuple[str, float], ...] = ()
     """(text, log probability) of each token."""
+    top: tuple[tuple[tuple[str, float], ...], ...] = ()
+    """The likeliest tokens in place of each of `tokens`; may end before they do."""
     probability: Confidence | None = None
     """A classifier's own probability of its answer."""
     usage: Usage = Usage()
@@ -66,7 +68,10 @@ class Step(Frozen):
             text=self.text,
             finish="refusal" if self.refusal else "length" if self.truncated else "stop",
             model=model,
-            tokens=tuple(Token(text=text, logprob=logprob) for text, logprob in self.tokens),
+            tokens=tuple(
+                Token(text=text, logprob=logprob, top=self.top[place] if place < len(self.top) else ())
+                for place, (text, logprob) in enumerate(self.tokens)
+            ),
             probability=self.probability,
             usage=self.usage,
         )

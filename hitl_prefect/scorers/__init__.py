@@ -10,9 +10,26 @@ from pydantic import Field
 
 from hitl_prefect.scorers.agreement import Agreement
 from hitl_prefect.scorers.base import SECOND, Asker, Asking
-from hitl_prefect.scorers.reading import READING, ReadingName
+from hitl_prefect.scorers.decisions import Decisions
+from hitl_prefect.scorers.judge import Judge
+from hitl_prefect.scorers.p_true import PTrue
+from hitl_prefect.scorers.reading import ONLY_WHERE_NAMED, READING, ReadingName
+from hitl_prefect.scorers.semantic_entropy import SemanticEntropy
 
-__all__ = ["READING", "SECOND", "Agreement", "Asker", "Asking", "AskingScorer", "ReadingName"]
+__all__ = [
+    "ONLY_WHERE_NAMED",
+    "READING",
+    "SECOND",
+    "Agreement",
+    "Asker",
+    "Asking",
+    "AskingScorer",
+    "Decisions",
+    "Judge",
+    "PTrue",
+    "ReadingName",
+    "SemanticEntropy",
+]
 
-AskingScorer = Annotated[Agreement, Field(discriminator="kind")]
+AskingScorer = Annotated[Agreement | PTrue | SemanticEntropy | Judge | Decisions, Field(discriminator="kind")]
 """Any scorer that asks a model, with its settings; as JSON it is told by its `kind`."""

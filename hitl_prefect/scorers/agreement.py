@@ -4,20 +4,18 @@ Source: self-consistency as in Wang et al. (2023), arXiv 2203.11171. Agreement w
 confident errors that a model repeats: Hamidieh et al. (2026), arXiv 2604.17112.
 """
 
-import asyncio
 from statistics import fmean
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
-from hitl_prefect.answers import answer_type
 from hitl_prefect.errors import ConfigError
-from hitl_prefect.messages import conversation
 from hitl_prefect.models import Case, Part
 from hitl_prefect.protocols import Reply, Request
 from hitl_prefect.scorers.base import Asking, Sitting, Wanted
 from hitl_prefect.scorers.costs import together
 from hitl_prefect.scorers.equality import same_by_field
+from hitl_prefect.scorers.sampling import asked, reading_of, reworded, samples
 
 __all__ = ["Agreement"]
 
@@ -52,13 +50,9 @@ class Agreement(Asking):
 
     def ahead(self, case: Case, request: Request) -> tuple[Wanted, ...]:
         """All that it asks: nothing hangs on the draft."""
-        plain = request.model_copy(update={"answer": request.answer, "logprobs": False, "ask_confidence": True})
-        if not self.variants:
-            return tuple(Wanted(request=plain, model=self.model, sample=1 + number) for number in range(self.samples))
-        return tuple(
-            Wanted(request=plain.model_copy(update={"messages": conversation(variant)}), model=self.model)
-            for variant in case.variants
-        )
+        if self.variants:
+            return reworded(request, case, model=self.model)
+        return samples(request, model=self.model, count=self.samples)
 
     async def look(self, sitting: Sitting) -> Part:
         """Ask, and compare.
@@ -70,9 +64,7 @@ class Agreement(Asking):
         wanted = self.ahead(sitting.case, sitting.asker.request)
         if not wanted:
             raise ConfigError("the case has no variants: give `Case.variants`, or ask for `samples`")
-        replies = await asyncio.gather(
-            *(sitting.asker.ask(one.request, model=one.model, sample=one.sample) for one in wanted)
-        )
+        replies = await asked(sitting, wanted)
         found = [self._compared(sitting, reply) for reply in replies]
         fields = {name: fmean(one[name] for one in found) for name in found[0]}
         return Part(
@@ -84,5 +76,6 @@ class Agreement(Asking):
         )
 
     def _compared(self, sitting: Sitting, reply: Reply) -> dict[str, bool]:
-        answer: JsonValue = answer_type(sitting.case.answer).read(reply.text).answer if reply.finish == "stop" else None
-        return same_by_field(sitting.generation.answer, answer, self.fields)
+        reading = reading_of(sitting.case, reply)
+        found = same_by_field(sitting.generation.answer, reading.answer, self.fields)
+        return {name: same and not reading.problems for name, same in found.items()}

@@ -1,7 +1,7 @@
 """What the scorers that ask a model are made of."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.messages import Message
@@ -15,7 +15,10 @@ SECOND = "second"
 
 
 class Asker(Protocol):
-    """Asks on behalf of the scorers of one draft. Equal questions are asked once, however many scorers have them."""
+    """Asks on behalf of the scorers of one draft.
+
+    Equal questions are asked once, however many scorers have them; each is given the very same reply.
+    """
 
     request: Request
     """What the draft was asked with."""
@@ -69,17 +72,22 @@ class Wanted(Frozen):
 class Asking(Frozen):
     """A scorer that asks a model; its settings are its fields, and are stored with the policy."""
 
-    needs_second: ClassVar[bool] = False
+    needs_logprobs: ClassVar[bool] = False
+    """Whether whom it asks must give token log probabilities."""
+    needs_decider: ClassVar[bool] = False
+    """Whether whom it asks must be a `Decider`."""
 
     @property
     def name(self) -> str:
         """Tells the scorer from the others of a policy."""
         raise NotImplementedError
 
-    @property
-    def models(self) -> tuple[str | None, ...]:
-        """Whom it asks; `None` is the model that drafted."""
-        raise NotImplementedError
+    # Not at run time: a scorer may have a field of this name, and pydantic warns of a field that hides a property.
+    if TYPE_CHECKING:
+
+        @property
+        def models(self) -> tuple[str | None, ...]:
+            """Whom it asks; `None` is the model that drafted."""
 
     def ahead(self, case: Case, request: Request) -> tuple[Wanted, ...]:  # noqa: ARG002 - most need the draft first
         """What it asks whatever the draft says."""

@@ -33,7 +33,9 @@ async def test_a_good_reply_becomes_a_draft():
         "guidance": None,
         "stated_confidence": 0.8,
         "probability": 0.7,
-        "logprobs": LogprobSummary(mean=exp(-1 / 3), minimum=exp(-1), decision=exp(-1), tokens=3).model_dump(),
+        "logprobs": LogprobSummary(
+            mean=exp(-1 / 3), minimum=exp(-1), decision=exp(-1), fields={"answer": exp(-1)}, tokens=3
+        ).model_dump(),
         "usage": Usage().model_dump(),
         "cost_usd": None,
         "request_id": None,

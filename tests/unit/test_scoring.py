@@ -1,12 +1,17 @@
+import re
+
 import pytest
+from pydantic import ValidationError
 
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.hedging import hedges, hedging_confidence
-from hitl_prefect.models import LogprobSummary
+from hitl_prefect.models import LogprobSummary, Part
 from hitl_prefect.policy import Policy
-from hitl_prefect.scorers import READING
-from hitl_prefect.scoring import PolicyScorer, check_scorers
+from hitl_prefect.providers.scripted import ScriptedProvider
+from hitl_prefect.scorers import ONLY_WHERE_NAMED, READING, Agreement, Decisions, Judge, PTrue, SemanticEntropy
+from hitl_prefect.scoring import PolicyScorer, check_scorers, models_asked
 from tests.unit.making import a_case, a_generation
+from tests.unit.seating import ScriptedDecider
 
 TOKENS = LogprobSummary(mean=0.9, minimum=0.3, decision=0.7, tokens=9)
 
@@ -56,8 +61,24 @@ async def test_every_scorer_speaks_and_says_why_it_has_nothing():
     """Each part has a confidence or a reason."""
     parts = (await scored()).parts
 
-    assert [part.name for part in parts] == list(READING)
+    assert [part.name for part in parts] == [name for name in READING if name not in ONLY_WHERE_NAMED]
     assert all(part.confidence is not None or part.reason for part in parts)
+
+
+def test_the_least_sure_field_is_the_confidence_of_the_fields():
+    """Fields that the answer does not have are not shown as its fields."""
+    logprobs = TOKENS.model_copy(update={"fields": {"vendor": 0.9, "total": 0.6, "extra": 0.5}})
+    found = READING["logprob_fields"](a_case(), a_generation(answer={"vendor": "ACME", "total": 3}, logprobs=logprobs))
+
+    assert found == Part(name="logprob_fields", confidence=0.5, fields={"vendor": 0.9, "total": 0.6})
+
+
+def test_a_bare_answer_has_a_confidence_and_no_fields():
+    """Its only field is the wrapping."""
+    logprobs = TOKENS.model_copy(update={"fields": {"answer": 0.9}})
+    found = READING["logprob_fields"](a_case(), a_generation(answer="refund", logprobs=logprobs))
+
+    assert found == Part(name="logprob_fields", confidence=0.9)
 
 
 def test_hedging_counts_whole_words_in_any_case():
@@ -67,9 +88,96 @@ def test_hedging_counts_whole_words_in_any_case():
 
 
 @pytest.mark.parametrize(
-    ("provider", "scorer"), [("anthropic", "logprob"), ("openai", "probability"), ("embedded", "stated")]
+    ("provider", "scorer"),
+    [("anthropic", "logprob"), ("anthropic", "logprob_fields"), ("openai", "probability"), ("embedded", "stated")],
 )
 def test_a_policy_that_counts_on_what_a_provider_never_gives_is_refused(provider, scorer):
     """Every case would go to a person, silently."""
     with pytest.raises(ConfigError, match=f"'{scorer}', which {provider} never gives"):
         check_scorers(Policy(scorers=(scorer,)), provider)
+
+
+@pytest.mark.parametrize(
+    ("scorers", "said"),
+    [
+        (("p_true",), "'p_true', which needs token log probabilities, and anthropic never gives them"),
+        ((PTrue(model="anthropic:claude"),), "'p_true:anthropic:claude', which needs token log probabilities"),
+        (("decisions",), "'decisions:openai:gpt-6-luna', and openai:gpt-6-luna is no decider"),
+        (("judge",), "'judge:second', which asks a second model, and there is none: set OPENAI_API_KEY, or policy.sec"),
+        ((Agreement(model="second"),), "'agreement:second', which asks a second model, and there is none"),
+        (("stated", "stated"), "names 'stated' twice"),
+        ((Agreement(samples=2), Agreement(samples=3)), "names 'agreement' twice"),
+    ],
+)
+def test_a_scorer_that_could_never_say_anything_is_refused(scorers, said):
+    """Before any model is asked, with what to change."""
+    asked = {"openai:gpt-6-luna": ScriptedProvider(["no decider"]), "anthropic:claude": ClaudeLike()}
+
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        check_scorers(Policy(scorers=scorers), "anthropic", asked=asked)
+
+
+class ClaudeLike(ScriptedProvider):
+    name = "anthropic"
+
+    def __init__(self) -> None:
+        super().__init__(["{}"])
+
+
+def test_a_second_model_or_a_block_that_gives_no_logprobs_is_found_by_its_provider():
+    policy = Policy(scorers=(PTrue(model="second"),), second_model="claude-block")
+
+    with pytest.raises(ConfigError, match="'p_true:second', which needs token log probabilities, and anthropic never"):
+        check_scorers(policy, "openai", second="claude-block", asked={"claude-block": ClaudeLike()})
+
+
+def test_where_the_policy_forbids_a_second_model_no_key_is_asked_for():
+    with pytest.raises(ConfigError, match=r"there is none: set policy\.second_model to"):
+        check_scorers(Policy(scorers=("judge",), second_model=None), "openai")
+
+
+def test_scorers_that_can_be_honoured_pass():
+    policy = Policy(scorers=("p_true", "logprob_fields", "judge", "decisions", "semantic_entropy", "agreement"))
+    decider = ScriptedDecider({"correct": 0.5})
+
+    assert models_asked(policy, "anthropic:claude") == ("anthropic:claude", "openai:gpt-6-luna")
+    check_scorers(policy, "openai", second="anthropic:claude", asked={"openai:gpt-6-luna": decider})
+
+
+@pytest.mark.parametrize(
+    ("word", "scorer"),
+    [
+        ("agreement", Agreement()),
+        ("p_true", PTrue()),
+        ("semantic_entropy", SemanticEntropy()),
+        ("judge", Judge()),
+        ("decisions", Decisions()),
+    ],
+)
+def test_a_scorer_is_named_by_its_word(word, scorer):
+    """With its settings' defaults; the stored policy holds them."""
+    policy = Policy(scorers=("stated", word))
+
+    assert policy == Policy(scorers=("stated", scorer))
+    assert Policy.model_validate_json(policy.model_dump_json()) == policy
+
+
+def test_a_policy_with_every_scorer_survives_json():
+    policy = Policy(
+        scorers=(
+            *READING,
+            Agreement(model="second", samples=2, fields=("total",)),
+            PTrue(model="openai:gpt-4o"),
+            SemanticEntropy(samples=3, equivalence="model", grouped_by="second"),
+            Judge(models=("second", "openai:gpt-6-luna"), swap=False),
+            Decisions(per_field=True),
+        )
+    )
+    again = Policy.model_validate_json(policy.model_dump_json())
+
+    assert (again, again.version) == (policy, policy.version)
+
+
+def test_a_word_that_names_no_scorer_is_refused():
+    with pytest.raises(ValidationError, match="'logprobs' found using 'kind' does not match any of the expected tags"):
+        Policy(scorers=("logprobs",))

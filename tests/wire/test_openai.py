@@ -120,7 +120,9 @@ async def test_log_probabilities_end_up_in_the_draft():
         draft = await ask(openai_at(ai), Case(id="c1", task="mail", prompt=PROMPT))
 
     assert (draft.answer, draft.stated_confidence, draft.status) == ("refund", 0.9, "ok")
-    assert draft.logprobs == LogprobSummary(mean=exp((-0.5 - 50) / 5), minimum=exp(-50), decision=exp(-0.5), tokens=5)
+    assert draft.logprobs == LogprobSummary(
+        mean=exp((-0.5 - 50) / 5), minimum=exp(-50), decision=exp(-0.5), fields={"answer": exp(-0.5)}, tokens=5
+    )
 
 
 async def test_a_model_without_log_probabilities_is_probed_once():
