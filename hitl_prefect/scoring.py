@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from statistics import fmean
 
+from hitl_prefect.combining import Combination
 from hitl_prefect.errors import ConfigError, HitlError
 from hitl_prefect.models import Case, Generation, Part, Score
 from hitl_prefect.policy import Policy
@@ -59,6 +60,8 @@ class PolicyScorer:
         counted = self._policy.scorers or self._defaults(read)
         asking = [one for one in counted if isinstance(one, Asking)]
         parts = [*read, *await asyncio.gather(*(self._look(one, case, generation) for one in asking))]
+        if isinstance(self._policy.combine, Combination):
+            return _as_fitted(self._policy.combine, case, generation, parts)
         return self._together(counted, parts)
 
     def _named_ahead(self) -> list[Asking]:
@@ -88,13 +91,23 @@ class PolicyScorer:
         by_name = {part.name: part for part in parts}
         names = [one if isinstance(one, str) else one.name for one in counted]
         counting = [by_name[name] for name in names]
-        how = self._policy.combine if self._policy.scorers else "mean"
+        how = str(self._policy.combine) if self._policy.scorers else "mean"
         return Score(
             confidence=_combine(how, [part.confidence for part in counting]),
             combined=names[0] if len(names) == 1 else f"{how}({', '.join(names)})",
             parts=tuple(parts),
             fields=_lowest_by_field(counting),
         )
+
+
+def _as_fitted(combination: Combination, case: Case, generation: Generation, parts: Sequence[Part]) -> Score:
+    fitted = combination.part(case, generation, parts)
+    return Score(
+        confidence=fitted.confidence,
+        combined=f"{fitted.name}({', '.join(term.name for term in combination.terms)})",
+        parts=(*parts, fitted),
+        fields=_lowest_by_field([part for part in parts if part.name in combination.names]),
+    )
 
 
 _COMBINE: dict[str, Callable[[list[float]], float]] = {"min": min, "mean": fmean, "product": prod}
