@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from hitl_prefect.inert import code_span, cut, fence, folded
-from hitl_prefect.models import Case, Generation, Route, RouteReason, Score, utc
+from hitl_prefect.models import Case, Generation, Part, Route, RouteReason, Score, utc
 
 __all__ = ["describe"]
 
@@ -60,7 +60,13 @@ def _why(score: Score, route: Route) -> str:
     known = {part.name: part.confidence for part in score.parts if part.confidence is not None}
     known |= {f"field {name}": value for name, value in score.fields.items()}
     parts = " ".join(code_span(f"{name} {value:.2f}") for name, value in known.items())
-    return f"**Why a person is asked:** {_WHY[route.reason]}{detail}\n\nScores: {parts or 'none'}"
+    said = [f"**Why a person is asked:** {_WHY[route.reason]}{detail}", f"Scores: {parts or 'none'}"]
+    return "\n\n".join([*said, *(_made_of(part) for part in score.parts if part.log_odds)])
+
+
+def _made_of(part: Part) -> str:
+    added = " ".join(code_span(f"{name} {value:+.2f}") for name, value in part.log_odds.items())
+    return f"{code_span(part.name)} in log-odds, 0 being even, against the average case: {added}"
 
 
 def _prompt(case: Case) -> str:

@@ -161,6 +161,9 @@ class Part(Frozen):
     """Why there is no confidence, or what was seen."""
     fields: dict[str, Confidence] = Field(default_factory=dict)
     """Confidence per top-level field of the answer, where the scorer gives it."""
+    log_odds: dict[str, float] = Field(default_factory=dict)
+    """What a fitted combination made of the other parts: their contributions and the `intercept`, which add up to the
+    log-odds of this part's confidence."""
     cost_usd: float | None = Field(default=None, ge=0)
     """What asking cost in US dollars; `None` where nothing was asked, or a model has no price."""
 

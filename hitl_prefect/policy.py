@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from hitl_prefect.canonical import sha256_of
+from hitl_prefect.combining import Combination
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Confidence
 from hitl_prefect.scorers import READING, AskingScorer, ReadingName
@@ -48,8 +49,8 @@ class Policy(Frozen):
     """The scorers that count; one that asks a model is named by its word or given with its settings. A named one
     without a confidence leaves the score `None`. Empty: a classifier's own probability or the token log probabilities,
     where there are any; else the mean of `stated` and of `agreement` with one sample of the second model."""
-    combine: Literal["min", "mean", "product"] = "min"
-    """How the scorers' confidences become one."""
+    combine: Literal["min", "mean", "product"] | Combination = "min"
+    """How the scorers' confidences become one: by a word, or as fitted on what people decided (`fit_combination`)."""
     second_model: str | None = "auto"
     """What `second` stands for in scorers: `provider:name`, or a block. `auto`: a small model of the other of OpenAI
     and Anthropic, where its key is in the environment. `None`: nobody else is shown the case."""
@@ -85,7 +86,14 @@ class Policy(Frozen):
             raise ValueError("on_deadline='escalate' needs escalate_to: name who is asked")
         if self.on_deadline == "fallback" and self.fallback is None:
             raise ValueError("on_deadline='fallback' needs fallback: give the answer to take")
+        if isinstance(self.combine, Combination) and (unasked := self.combine.names - self._spoken):
+            raise ValueError(f"combine was fitted on {sorted(unasked)}, which scorers does not name: nobody would ask")
         return self
+
+    @property
+    def _spoken(self) -> set[str]:
+        """The scorers that have a part in every score."""
+        return {*READING, *(one if isinstance(one, str) else one.name for one in self.scorers)}
 
     @property
     def version(self) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from statistics import fmean
 
+from hitl_prefect.combining import Combination
 from hitl_prefect.errors import ConfigError, HitlError
 from hitl_prefect.models import Case, Generation, Part, Score
 from hitl_prefect.policy import Policy
@@ -63,7 +64,10 @@ class PolicyScorer:
         asking = [one for one in counted if isinstance(one, Asking)]
         asker = BilledOnce(self._asker) if self._asker else None
         looks = (_look(one, Sitting(case, generation, asker) if asker else None) for one in asking)
-        return self._together(counted, [*read, *await asyncio.gather(*looks)])
+        parts = [*read, *await asyncio.gather(*looks)]
+        if isinstance(self._policy.combine, Combination):
+            return _as_fitted(self._policy.combine, case, generation, parts)
+        return self._together(counted, parts)
 
     def _reads(self, name: ReadingName) -> bool:
         return name not in ONLY_WHERE_NAMED or name in self._policy.scorers
@@ -86,7 +90,7 @@ class PolicyScorer:
         by_name = {part.name: part for part in parts}
         names = [_name(one) for one in counted]
         counting = [by_name[name] for name in names]
-        how = self._policy.combine if self._policy.scorers else "mean"
+        how = str(self._policy.combine) if self._policy.scorers else "mean"
         return Score(
             confidence=_combine(how, [part.confidence for part in counting]),
             combined=names[0] if len(names) == 1 else f"{how}({', '.join(names)})",
@@ -103,6 +107,16 @@ async def _look(scorer: Asking, sitting: Sitting | None) -> Part:
         return await scorer.look(sitting)
     except HitlError as exc:
         return Part(name=scorer.name, confidence=None, reason=f"{type(exc).__name__}: {exc}")
+
+
+def _as_fitted(combination: Combination, case: Case, generation: Generation, parts: Sequence[Part]) -> Score:
+    fitted = combination.part(case, generation, parts)
+    return Score(
+        confidence=fitted.confidence,
+        combined=f"{fitted.name}({', '.join(term.name for term in combination.terms)})",
+        parts=(*parts, fitted),
+        fields=_lowest_by_field([part for part in parts if part.name in combination.names]),
+    )
 
 
 _COMBINE: dict[str, Callable[[list[float]], float]] = {"min": min, "mean": fmean, "product": prod}
