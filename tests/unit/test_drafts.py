@@ -35,7 +35,7 @@ async def test_a_good_reply_becomes_a_draft():
         "probability": 0.7,
         "logprobs": LogprobSummary(mean=exp(-1 / 3), minimum=exp(-1), decision=exp(-1), tokens=3).model_dump(),
         "usage": Usage().model_dump(),
-        "cost_usd": None,
+        "cost_usd": 0.0,
         "request_id": None,
     }
 
