@@ -8,11 +8,13 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.utilities.asyncutils import run_coro_as_sync
 
+from hitl_prefect.calling import model_to_ask
 from hitl_prefect.configured import provider_of
 from hitl_prefect.drafts import ask
 from hitl_prefect.errors import HitlError, RateLimited
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.models import Case, Generation
+from hitl_prefect.protocols import Provider
 
 __all__ = ["agenerate", "generate"]
 
@@ -41,6 +43,7 @@ async def agenerate(
         The draft. A refusal, a cut-off reply and an answer that does not validate are drafts too, with that status.
 
     Raises:
+        BudgetSpent: If the flow run has spent the budget that `within_budget` set.
         ConfigError: If there is no such model.
         ProviderError: If the provider gave no reply, after the task's retries.
     """
@@ -83,16 +86,17 @@ async def _generate(case: Case, model: str, guidance: str | None, earlier: Gener
     async with open_journal(case) as journal:
         if journal and (found := recorded(journal, _attempt(earlier))):
             return found
-        generation = await _ask_politely(case, model, guidance, earlier)
-        get_run_logger().info(
-            "%s/%s attempt %d: %s draft by %s", case.task, case.id, generation.attempt, generation.status, model
-        )
-        return await journal.record(f"generation-{generation.attempt}", generation) if journal else generation
+        async with model_to_ask(model) as provider:
+            generation = await _ask_politely(provider, case, guidance, earlier)
+            get_run_logger().info(
+                "%s/%s attempt %d: %s draft by %s", case.task, case.id, generation.attempt, generation.status, model
+            )
+            return await journal.record(f"generation-{generation.attempt}", generation) if journal else generation
 
 
-async def _ask_politely(case: Case, model: str, guidance: str | None, earlier: Generation | None) -> Generation:
+async def _ask_politely(provider: Provider, case: Case, guidance: str | None, earlier: Generation | None) -> Generation:
     try:
-        return await ask(await provider_of(model), case, guidance=guidance, earlier=earlier)
+        return await ask(provider, case, guidance=guidance, earlier=earlier)
     except RateLimited as exc:
         await wait_as_told(exc)
         raise

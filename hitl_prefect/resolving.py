@@ -25,6 +25,7 @@ from hitl_prefect.policy import REVIEW_ALL, Policy
 from hitl_prefect.reviewing import areview
 from hitl_prefect.routing import check_rules, route
 from hitl_prefect.scoring import PolicyScorer, check_scorers
+from hitl_prefect.spending import check_prices, within_budget
 from hitl_prefect.storing import afind_outcome, asave_outcome
 
 __all__ = ["aresolve_case", "resolve_case"]
@@ -76,6 +77,7 @@ async def aresolve_case(
 
     Raises:
         ConfigError: If something that the review will need is missing; before the model is asked.
+        BudgetSpent: If this flow run has spent the policy's `max_cost_usd`; raise it and retry the run.
         ProviderError: If the model could not be asked, after retries.
         StoreError: If the outcome could not be stored, after retries; the decision is not lost, a retry finishes.
     """
@@ -85,8 +87,10 @@ async def aresolve_case(
     async with open_journal(case) as journal:
         if journal is None:
             raise ConfigError("resolve_case needs a flow run: call it in the body of a function with @flow")
+        # Today's budget, not the one that the case was opened with: a raised one lets the run go on.
         async with one_case_at_a_time(journal.flow_run_id):
-            outcome = await _resolve(journal, case, chosen, model=model, store=store)
+            with within_budget(chosen):
+                outcome = await _resolve(journal, case, chosen, model=model, store=store)
     return _typed(outcome, answer)
 
 
@@ -132,6 +136,7 @@ async def _check(case: Case, policy: Policy, *, model: str, store: str) -> None:
     check_form(case.answer)
     check_rules(policy, case.answer)
     check_scorers(policy, (await provider_of(model)).name)
+    await check_prices(policy, model)
     await store_of(store)
     if policy.on_deadline == "fallback":
         fallback_of(case, policy)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from statistics import fmean
 
-from hitl_prefect.errors import ConfigError, HitlError
+from hitl_prefect.errors import BudgetSpent, ConfigError, HitlError
 from hitl_prefect.models import Case, Generation, Part, Score
 from hitl_prefect.policy import Policy
 from hitl_prefect.scorers import READING, SECOND, Agreement, Asker, Asking, ReadingName
@@ -76,11 +76,17 @@ class PolicyScorer:
         return _WITHOUT_LOGPROBS if self._asker and self._asker.second else ("stated",)
 
     async def _look(self, scorer: Asking, case: Case, generation: Generation) -> Part:
-        """One scorer's word; where it fails there is no confidence but a reason."""
+        """One scorer's word; where it fails there is no confidence but a reason.
+
+        Raises:
+            BudgetSpent: If it may not ask any more.
+        """
         try:
             if self._asker is None:
                 raise ConfigError("it asks a model, and nobody said which: pass `model` to `score`")
             return await scorer.look(Sitting(case, generation, self._asker))
+        except BudgetSpent:
+            raise  # It stops the run; a score without this scorer would be bought by breaking the budget's promise.
         except HitlError as exc:
             return Part(name=scorer.name, confidence=None, reason=f"{type(exc).__name__}: {exc}")
 
