@@ -33,3 +33,10 @@ async def at_once_and_one_more(document: str, count: int, max_cost_usd: float) -
     with within_budget(Policy(max_cost_usd=max_cost_usd)):
         await asyncio.gather(*(agenerate(case, model="openai:gpt-5-mini") for case in cases[:-1]))
         await agenerate(cases[-1], model="openai:gpt-5-mini")
+
+
+@flow
+async def drafts_at_once(document: str, count: int) -> None:
+    """As many drafts as there are cases, all begun at the same time."""
+    cases = [Case(id=f"c{number}", task="limits", prompt=f"{document} {number}") for number in range(count)]
+    await asyncio.gather(*(agenerate(case, model="openai:gpt-5-mini") for case in cases))
