@@ -1,11 +1,13 @@
 """A flow run stops at its policy's budget, says so, and goes on where the budget is raised."""
 
+import json
+
 import pytest
 
-from hitl_prefect.errors import ConfigError
+from hitl_prefect.errors import BudgetSpent, ConfigError
 from hitl_prefect.policy import Policy
 from hitl_prefect.scorers import Agreement
-from hitl_prefect.spending import check_prices
+from hitl_prefect.spending import Paid, _hold, _paid, check_prices
 from hitl_prefect.stores.folder import FolderStore
 from tests.prefect.site import Site
 from tests.wire.loopback import LoopbackAI
@@ -106,3 +108,31 @@ async def test_prices_are_asked_for_where_there_is_a_budget_only(paid_ai, monkey
         monkeypatch.setenv(variable, value)
 
     assert await check_prices(policy, "openai:gpt-5-mini") is None
+
+
+KEY = f"hitl-{'0' * 16}-asked-{'a' * 24}"
+
+
+def a_row(**facts):
+    """A question's row of the journal, as it was recorded before anybody knew the price."""
+    return json.dumps({"model": "llama", "cost_usd": None, "usage": {"input_tokens": 10, "output_tokens": 5}} | facts)
+
+
+def test_a_run_whose_spending_nobody_knows_stops_and_says_what_to_do():
+    """No tokens were counted, or the provider answers under a name without a price."""
+    with pytest.raises(BudgetSpent, match=r"flow run r asked llama, and what that cost is not known.*HITL_PRICES"):
+        _hold(1.0, [_paid(KEY, a_row())], "flow run r", "openai:llama")
+
+
+def test_a_price_that_is_given_later_counts_for_what_was_paid_before(tmp_path, monkeypatch):
+    """So that giving it is enough for the retry."""
+    path = tmp_path / "prices.json"
+    path.write_text('{"prices": {"openai": {"llama": {"input": 1, "output": 2}}}}')
+    monkeypatch.setenv("HITL_PRICES", str(path))
+
+    assert _paid(KEY, a_row()) == Paid(what="questions for scores to", model="llama", cost_usd=20 / 1e6)
+
+
+@pytest.mark.parametrize("step", ["opened", "judged-1", "round-1-1", "outcome", "generation-x"])
+def test_rows_that_are_no_calls_to_a_model_cost_nothing(step):
+    assert _paid(f"hitl-{'0' * 16}-{step}", "no JSON") is None
