@@ -35,7 +35,9 @@ async def decide_priced(provider: Provider, messages: tuple[Message, ...], quest
     if not isinstance(provider, Decider):
         raise ConfigError(f"{provider.name}:{provider.model} is no decider; name one, such as 'openai:gpt-6-luna'")
     decided = await provider.decide(messages, questions)
-    return decided.model_copy(update={"cost_usd": cost_usd(provider.name, decided.model, decided.usage)})
+    # What a decider answers is free: https://developers.openai.com/api/docs/pricing
+    usage = decided.usage.model_copy(update={"output_tokens": 0})
+    return decided.model_copy(update={"cost_usd": cost_usd(provider.name, decided.model, usage)})
 
 
 def question_key(model: str, request: Request, sample: int) -> str:

@@ -12,6 +12,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 from hitl_prefect.configured import store_of
 from hitl_prefect.errors import HitlError
 from hitl_prefect.frozen import Frozen
+from hitl_prefect.limits import read_limits
 from hitl_prefect.stores.once import RawStore
 from hitl_prefect.stores.probe import probe
 
@@ -37,7 +38,7 @@ async def acheck_all(stores: tuple[str, ...]) -> list[Check]:
     Args:
         stores: `folder:` paths, `s3://` URLs or names of saved blocks; each is raced by 16 creators.
     """
-    looks: list[Callable[[], Awaitable[Check]]] = [_packages, _server, _links]
+    looks: list[Callable[[], Awaitable[Check]]] = [_packages, _server, _links, _limits]
     checks = [await look() for look in looks]
     return checks + [await _store(store) for store in stores]
 
@@ -71,6 +72,21 @@ async def _links() -> Check:
         return Check(what="links", state="ok", found=f"reviews open at {url}")
     follows = "set PREFECT_UI_URL where reviewers reach the UI at another address than the API"
     return Check(what="links", state="warn", found="PREFECT_UI_URL is not set", follows=follows)
+
+
+async def _limits() -> Check:
+    """The rate limits that all workers share; a server that does not answer is another check's finding."""
+    if not PREFECT_API_URL.value():
+        return Check(what="limits", state="warn", found="not looked at: there is no server")
+    try:
+        async with get_client() as client:
+            limits = await read_limits(client)
+    except (httpx.HTTPError, RuntimeError) as exc:
+        return Check(what="limits", state="warn", found=f"not looked at ({type(exc).__name__})")
+    if problems := [limit.problem for limit in limits.values() if limit.problem]:
+        return Check(what="limits", state="fail", found="; ".join(problems), follows="no model behind it can be asked")
+    found = "; ".join(limit.describe() for _, limit in sorted(limits.items()))
+    return Check(what="limits", state="ok", found=found or "none: calls to models are not limited")
 
 
 async def _store(name: str) -> Check:

@@ -8,10 +8,10 @@ from hitl_prefect.blocks import AnthropicModel, FolderStoreBlock, OpenAIModel, R
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.policy import Policy
 from hitl_prefect.protocols import Provider, Store
-from hitl_prefect.providers import provider_for
+from hitl_prefect.providers import provider_for, second_to
 from hitl_prefect.stores import store_for
 
-__all__ = ["policy_of", "provider_of", "store_of"]
+__all__ = ["policy_of", "provider_of", "second_model", "store_of"]
 
 
 async def provider_of(model: str) -> Provider:
@@ -25,6 +25,11 @@ async def provider_of(model: str) -> Provider:
     block = await _load(model, (OpenAIModel, AnthropicModel))
     provider: Provider = block.get_provider()
     return provider
+
+
+def second_model(policy: Policy, provider: str) -> str | None:
+    """What `second` stands for beside a drafting provider; `None` where there is no second model."""
+    return second_to(provider) if policy.second_model == "auto" else policy.second_model
 
 
 async def store_of(store: str) -> Store:

@@ -3,6 +3,7 @@
 ```
 HitlError
 ├── ConfigError              the author of the flow must change something; never retried
+│   ├── BudgetSpent          the flow run has spent its policy's `max_cost_usd`
 │   ├── FormError            a field that the Prefect UI cannot submit
 │   └── MissingExtra         an optional package is not installed
 ├── ProviderError            the model's side
@@ -26,6 +27,7 @@ A class tells who must act and, by `retryable`, whether trying again can help. N
 
 __all__ = [
     "AnswerRefused",
+    "BudgetSpent",
     "ConfigError",
     "FormError",
     "HitlError",
@@ -54,6 +56,10 @@ class HitlError(Exception):
 
 class ConfigError(HitlError):
     """Something in the flow, policy, block or environment must be changed."""
+
+
+class BudgetSpent(ConfigError):
+    """The flow run has spent what its policy allows, or nobody knows: raise `max_cost_usd` and retry the run."""
 
 
 class FormError(ConfigError):

@@ -10,12 +10,13 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.utilities.asyncutils import run_coro_as_sync
 
+from hitl_prefect.calling import model_to_ask
 from hitl_prefect.configured import provider_of
 from hitl_prefect.drafts import ask
 from hitl_prefect.errors import ConfigError, HitlError, RateLimited
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.models import Case, Generation
-from hitl_prefect.protocols import OnText
+from hitl_prefect.protocols import OnText, Provider
 from hitl_prefect.showing import LiveText
 
 __all__ = ["agenerate", "generate"]
@@ -52,6 +53,7 @@ async def agenerate(
         The draft. A refusal, a cut-off reply and an answer that does not validate are drafts too, with that status.
 
     Raises:
+        BudgetSpent: If the flow run has spent the budget that `within_budget` set.
         ConfigError: If there is no such model.
         ProviderError: If the provider gave no reply, after the task's retries.
     """
@@ -106,12 +108,13 @@ async def _generate(
             raise ConfigError("the flow run of this task is gone; call `generate` in the body of a flow")
         if found := recorded(journal, _attempt(earlier)):
             return found
-        async with _shown(journal, case, stream=stream) as on_text:
-            generation = await _ask_politely(case, model, guidance, earlier, on_text)
-        get_run_logger().info(
-            "%s/%s attempt %d: %s draft by %s", case.task, case.id, generation.attempt, generation.status, model
-        )
-        return await journal.record(f"generation-{generation.attempt}", generation)
+        async with model_to_ask(model) as provider:
+            async with _shown(journal, case, stream=stream) as on_text:
+                generation = await _ask_politely(provider, case, guidance, earlier, on_text)
+            get_run_logger().info(
+                "%s/%s attempt %d: %s draft by %s", case.task, case.id, generation.attempt, generation.status, model
+            )
+            return await journal.record(f"generation-{generation.attempt}", generation)
 
 
 @asynccontextmanager
@@ -124,10 +127,10 @@ async def _shown(journal: Journal, case: Case, *, stream: bool) -> AsyncIterator
 
 
 async def _ask_politely(
-    case: Case, model: str, guidance: str | None, earlier: Generation | None, on_text: OnText | None
+    provider: Provider, case: Case, guidance: str | None, earlier: Generation | None, on_text: OnText | None
 ) -> Generation:
     try:
-        return await ask(await provider_of(model), case, guidance=guidance, earlier=earlier, on_text=on_text)
+        return await ask(provider, case, guidance=guidance, earlier=earlier, on_text=on_text)
     except RateLimited as exc:
         await wait_as_told(exc)
         raise

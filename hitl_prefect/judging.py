@@ -5,7 +5,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from hitl_prefect.asking import DirectAsker, ask_priced, decide_priced
-from hitl_prefect.configured import provider_of
+from hitl_prefect.calling import model_to_ask
+from hitl_prefect.configured import provider_of, second_model
 from hitl_prefect.drafts import request_for
 from hitl_prefect.errors import RateLimited
 from hitl_prefect.generating import patiently, wait_as_told
@@ -14,10 +15,10 @@ from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation, Score
 from hitl_prefect.policy import Policy
 from hitl_prefect.protocols import Decided, Question, Reply, Request
-from hitl_prefect.providers import second_to
 from hitl_prefect.scoring import PolicyScorer
+from hitl_prefect.spending import within_budget
 
-__all__ = ["ascore", "policy_scorer", "score", "second_of"]
+__all__ = ["ascore", "policy_scorer", "score"]
 
 
 async def ascore(
@@ -34,12 +35,16 @@ async def ascore(
 
     Returns:
         A score whose confidence is `None` where a scorer that counts has none, or the answer is not valid.
+
+    Raises:
+        BudgetSpent: If a scorer would ask a model, and the flow run has spent the policy's `max_cost_usd`.
     """
     if model is None:
         return await PolicyScorer(policy).score(case, generation)
     async with open_journal(case) as journal:
         request = request_for(case, guidance=generation.guidance, earlier=earlier)
-        return await (await policy_scorer(case, request, policy, model, journal)).score(case, generation)
+        with within_budget(policy):
+            return await (await policy_scorer(case, request, policy, model, journal)).score(case, generation)
 
 
 def score(
@@ -58,13 +63,8 @@ async def policy_scorer(
         ConfigError: If there is no such model.
     """
     provider = (await provider_of(model)).name
-    asker = _Recording(case, request, journal, drafted_by=model, second=second_of(policy, provider))
+    asker = _Recording(case, request, journal, drafted_by=model, second=second_model(policy, provider))
     return PolicyScorer(policy, asker, provider=provider)
-
-
-def second_of(policy: Policy, provider: str) -> str | None:
-    """What `second` stands for in the policy's scorers, where `provider` drafts."""
-    return second_to(provider) if policy.second_model == "auto" else policy.second_model
 
 
 class _Recording(DirectAsker):
@@ -92,9 +92,9 @@ class _Recording(DirectAsker):
 
 @task(name="ask_for_score", cache_policy=NO_CACHE, persist_result=False, **patiently)
 async def _asked(case: Case, key: str, model: str, request: Request) -> Reply:
-    async with open_journal(case) as journal:
+    async with open_journal(case) as journal, model_to_ask(model) as provider:
         try:
-            reply = await ask_priced(await provider_of(model), request)
+            reply = await ask_priced(provider, request)
         except RateLimited as exc:
             await wait_as_told(exc)
             raise
@@ -105,9 +105,9 @@ async def _asked(case: Case, key: str, model: str, request: Request) -> Reply:
 async def _decided(
     case: Case, key: str, model: str, messages: tuple[Message, ...], questions: tuple[Question, ...]
 ) -> Decided:
-    async with open_journal(case) as journal:
+    async with open_journal(case) as journal, model_to_ask(model) as provider:
         try:
-            decided = await decide_priced(await provider_of(model), messages, questions)
+            decided = await decide_priced(provider, messages, questions)
         except RateLimited as exc:
             await wait_as_told(exc)
             raise

@@ -55,7 +55,9 @@ class Policy(Frozen):
     """What `second` stands for in scorers: `provider:name`, or a block. `auto`: a small model of the other of OpenAI
     and Anthropic, where its key is in the environment. `None`: nobody else is shown the case."""
     max_cost_usd: float | None = Field(default=None, gt=0)
-    """US dollars that one flow run may spend on models; the run stops before the call that would begin beyond it."""
+    """US dollars that one flow run may spend on models, drafts and scorers' questions of all of its cases together; the
+    run stops with `BudgetSpent` before the call that would begin beyond it. Calls under way at that moment may pass it
+    by what they cost; calls that failed are not counted, since nobody says what they cost."""
     max_attempts: int = Field(default=3, ge=1, le=20)
     """How often the model may try, the first time included."""
     deadline_s: int = Field(default=72 * 3600, gt=0)

@@ -9,7 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from hitl_prefect.answers import problems_of
 from hitl_prefect.concluding import conclude, fallback_of
-from hitl_prefect.configured import policy_of, provider_of, store_of
+from hitl_prefect.configured import policy_of, provider_of, second_model, store_of
 from hitl_prefect.desk import check_place, one_case_at_a_time, tag_run
 from hitl_prefect.drafts import request_for
 from hitl_prefect.errors import ConfigError
@@ -17,7 +17,7 @@ from hitl_prefect.forms import check_form
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.generating import agenerate
 from hitl_prefect.journal import Journal, open_journal
-from hitl_prefect.judging import policy_scorer, second_of
+from hitl_prefect.judging import policy_scorer
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation, Route, Score, as_slug
 from hitl_prefect.outcomes import Outcome, Review
@@ -25,6 +25,7 @@ from hitl_prefect.policy import REVIEW_ALL, Policy
 from hitl_prefect.reviewing import areview
 from hitl_prefect.routing import check_rules, route
 from hitl_prefect.scoring import PolicyScorer, check_scorers, models_asked
+from hitl_prefect.spending import check_prices, within_budget
 from hitl_prefect.storing import afind_outcome, asave_outcome
 
 __all__ = ["aresolve_case", "resolve_case"]
@@ -78,6 +79,7 @@ async def aresolve_case(
 
     Raises:
         ConfigError: If something that the review will need is missing; before the model is asked.
+        BudgetSpent: If this flow run has spent the policy's `max_cost_usd`; raise it and retry the run.
         ProviderError: If the model could not be asked, after retries.
         StoreError: If the outcome could not be stored, after retries; the decision is not lost, a retry finishes.
     """
@@ -87,8 +89,10 @@ async def aresolve_case(
     async with open_journal(case) as journal:
         if journal is None:
             raise ConfigError("resolve_case needs a flow run: call it in the body of a function with @flow")
+        # Today's budget, not the one that the case was opened with: a raised one lets the run go on.
         async with one_case_at_a_time(journal.flow_run_id):
-            outcome = await _resolve(journal, case, chosen, model=model, store=store, stream=stream)
+            with within_budget(chosen):
+                outcome = await _resolve(journal, case, chosen, model=model, store=store, stream=stream)
     return _typed(outcome, answer)
 
 
@@ -136,13 +140,14 @@ async def _check(case: Case, policy: Policy, *, model: str, store: str) -> None:
     check_form(case.answer)
     check_rules(policy, case.answer)
     await _check_scorers(policy, (await provider_of(model)).name)
+    await check_prices(policy, model)
     await store_of(store)
     if policy.on_deadline == "fallback":
         fallback_of(case, policy)
 
 
 async def _check_scorers(policy: Policy, provider: str) -> None:
-    second = second_of(policy, provider)
+    second = second_model(policy, provider)
     asked = {model: await provider_of(model) for model in models_asked(policy, second)}
     check_scorers(policy, provider, second=second, asked=asked)
 

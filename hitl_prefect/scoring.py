@@ -6,7 +6,7 @@ from math import prod
 from statistics import fmean
 
 from hitl_prefect.combining import Combination
-from hitl_prefect.errors import ConfigError, HitlError
+from hitl_prefect.errors import BudgetSpent, ConfigError, HitlError
 from hitl_prefect.models import Case, Generation, Part, Score
 from hitl_prefect.policy import Policy
 from hitl_prefect.protocols import Decider, Provider
@@ -100,11 +100,17 @@ class PolicyScorer:
 
 
 async def _look(scorer: Asking, sitting: Sitting | None) -> Part:
-    """One scorer's word; where it fails there is no confidence but a reason."""
+    """One scorer's word; where it fails there is no confidence but a reason.
+
+    Raises:
+        BudgetSpent: If it may not ask any more.
+    """
     try:
         if sitting is None:
             raise ConfigError("it asks a model, and nobody said which: pass `model` to `score`")
         return await scorer.look(sitting)
+    except BudgetSpent:
+        raise  # It stops the run; a score without this scorer would be bought by breaking the budget's promise.
     except HitlError as exc:
         return Part(name=scorer.name, confidence=None, reason=f"{type(exc).__name__}: {exc}")
 

@@ -27,14 +27,15 @@ _PATIENCE_S = 90.0
 class Worker:
     """A process worker and the flow-run processes that it starts."""
 
-    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+    def __init__(self, environment: dict[str, str], folder: Path, pool: str = _POOL) -> None:
+        self._pool = pool
         self._environment, self._log = environment, folder / f"worker-{uuid4().hex[:6]}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "prefect", *f"worker start --pool {_POOL} --type process".split()],
+                [sys.executable, "-m", "prefect", *f"worker start --pool {self._pool} --type process".split()],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -83,15 +84,18 @@ def _family(leader: int) -> list[int]:
 class Site:
     """What a user has: `deploy`, `start`, `answer`, and a look at the runs. Speaks plain REST."""
 
-    def __init__(self, server: PrefectServer, folder: Path, bucket: Store, **environment: str) -> None:
+    def __init__(
+        self, server: PrefectServer, folder: Path, bucket: Store, *, pool: str = _POOL, **environment: str
+    ) -> None:
+        self.pool = pool
         self.server, self.folder, self.bucket = server, folder, bucket
         self.environment = server.env | {"PREFECT_WORKER_QUERY_SECONDS": "1", "GATES": str(folder), **environment}
         self.api = httpx.Client(base_url=server.api_url, timeout=30, trust_env=False)
-        self.worker = Worker(self.environment, folder)
+        self.worker = Worker(self.environment, folder, pool)
 
     def deploy(self, entrypoint: str, *, source: Path = FLOWS, **extra: Any) -> str:
         """Deploy `file.py:flow` of a folder to the work pool; returns the deployment's id."""
-        self._post("/work_pools/", {"name": _POOL, "type": "process"}, allow=409)
+        self._post("/work_pools/", {"name": self.pool, "type": "process"}, allow=409)
         name = entrypoint.rpartition(":")[2].replace("_", "-")
         flow_id = self._post("/flows/", {"name": name})["id"]
         step = {"prefect.deployments.steps.set_working_directory": {"directory": str(source)}}
@@ -100,7 +104,7 @@ class Site:
             "flow_id": flow_id,
             "entrypoint": entrypoint,
             "pull_steps": [step],
-            "work_pool_name": _POOL,
+            "work_pool_name": self.pool,
             "tags": ["hitl"],
             "enforce_parameter_schema": False,
             **extra,

@@ -37,7 +37,7 @@ async def test_a_good_reply_becomes_a_draft():
             mean=exp(-1 / 3), minimum=exp(-1), decision=exp(-1), fields={"answer": exp(-1)}, tokens=3
         ).model_dump(),
         "usage": Usage().model_dump(),
-        "cost_usd": None,
+        "cost_usd": 0.0,
         "request_id": None,
     }
 

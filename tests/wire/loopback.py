@@ -13,8 +13,9 @@ For another process, `ai.env` holds the variables that point both SDKs here.
 import json
 import socket
 import struct
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
@@ -44,6 +45,8 @@ class Said:
     param: str | None = None
     """The request field that OpenAI blames."""
     headers: dict[str, str] = field(default_factory=dict)
+    usage: tuple[int, int] = (11, 7)
+    """Tokens of input and of output that the server counts."""
     delay_s: float = 0
     fault: Fault | None = None
 
@@ -72,6 +75,11 @@ class LoopbackAI:
         self.connections = 0
         """How many were opened so far."""
         self._open: set[socket.socket] = set()
+        self.arrivals: list[float] = []
+        """When each of them arrived, in seconds of the monotonic clock."""
+        self.most_at_once = 0
+        """How many requests were under way at once, at most."""
+        self._under_way = 0
         self._reply = reply
         self._lock = Lock()
         self._closing = Event()
@@ -132,8 +140,21 @@ class LoopbackAI:
         with self._lock:
             place = len(self.requests)
             self.requests.append(asked)
+            self.arrivals.append(time.monotonic())
         said = self._at(place, asked)
         return Said(said) if isinstance(said, str) else said
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Count a request while it is answered; called by the server's threads."""
+        with self._lock:
+            self._under_way += 1
+            self.most_at_once = max(self.most_at_once, self._under_way)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
 
     def _at(self, place: int, asked: Asked) -> Answer:
         if isinstance(self._reply, str | Said):
@@ -160,7 +181,7 @@ def chat_completion(said: Said, body: dict[str, Any]) -> dict[str, Any]:
         "created": 1_790_000_000,
         "model": body["model"],
         "choices": [choice],
-        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
+        "usage": {"prompt_tokens": said.usage[0], "completion_tokens": said.usage[1], "total_tokens": sum(said.usage)},
     }
 
 
@@ -185,7 +206,7 @@ def anthropic_message(said: Said, body: dict[str, Any]) -> dict[str, Any]:
         "content": [{"type": "text", "text": said.text}] if said.text else [],
         "stop_reason": said.finish_as or stop,
         "stop_sequence": None,
-        "usage": {"input_tokens": 11, "output_tokens": 7},
+        "usage": {"input_tokens": said.usage[0], "output_tokens": said.usage[1]},
     }
 
 
@@ -230,6 +251,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.ai.closed(self.connection)
 
     def do_POST(self) -> None:
+        with self.server.ai.under_way():
+            self._answer()
+
+    def _answer(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         asked = Asked(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
         said = self.server.ai.answer(asked)
