@@ -14,7 +14,7 @@ from hitl_prefect.answers import answer_type
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.messages import Message as OurMessage
 from hitl_prefect.models import Usage
-from hitl_prefect.protocols import OnText, Reply, Request
+from hitl_prefect.protocols import Batches, OnText, Reply, Request
 from hitl_prefect.providers._wire import Call, CutOff, Failure, endpoint, json_object
 
 __all__ = ["AnthropicProvider"]
@@ -61,6 +61,12 @@ class AnthropicProvider:
         with _translated(Call(self.model, self._endpoint, request)):
             async with asyncio.timeout(self._endpoint.timeout_s), self._client() as client:
                 return (await self._post(client, request)).reply(self.model)
+
+    def batches(self) -> Batches:
+        """The batch endpoint: an answer within a day, at half the price."""
+        from hitl_prefect.providers._anthropic_batch import AnthropicBatches
+
+        return AnthropicBatches(self, self._endpoint)
 
     def _client(self) -> anthropic.AsyncAnthropic:
         return anthropic.AsyncAnthropic(

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from hitl_prefect.answers import answer_type
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Usage
-from hitl_prefect.protocols import OnText, Reply, Request, Token
+from hitl_prefect.protocols import Batches, OnText, Reply, Request, Token
 from hitl_prefect.providers._memory import known, remember
 from hitl_prefect.providers._wire import Call, CutOff, Failure, endpoint, json_object
 
@@ -59,6 +59,12 @@ class OpenAIProvider:
         with _translated(Call(self.model, self._endpoint, request)):
             async with asyncio.timeout(self._endpoint.timeout_s), self._client() as client:
                 return (await self._ask(client, request)).reply(self.model)
+
+    def batches(self) -> Batches:
+        """The batch endpoint: an answer within a day, at half the price."""
+        from hitl_prefect.providers._openai_batch import OpenAIBatches
+
+        return OpenAIBatches(self, self._endpoint)
 
     def _client(self) -> openai.AsyncOpenAI:
         return openai.AsyncOpenAI(
