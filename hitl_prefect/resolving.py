@@ -7,7 +7,7 @@ from prefect.runtime import flow_run
 from prefect.utilities.asyncutils import run_coro_as_sync
 from pydantic import JsonValue, ValidationError
 
-from hitl_prefect.answers import problems_of
+from hitl_prefect.answers import answer_type, problems_of
 from hitl_prefect.concluding import conclude, fallback_of
 from hitl_prefect.configured import policy_of, provider_of, store_of
 from hitl_prefect.desk import check_place, one_case_at_a_time, tag_run
@@ -38,6 +38,8 @@ class _Opened(Frozen):
     case: Case
     policy: Policy
     model: str
+    draft: Generation | None = None
+    """A draft made before the run, such as a batch's: the model is not asked for attempt 1."""
 
 
 class _Judged(Frozen):
@@ -57,6 +59,7 @@ async def aresolve_case(
     policy: Policy | str = REVIEW_ALL,
     case_id: str | None = None,
     metadata: dict[str, str | int | float | bool | None] | None = None,
+    draft: Generation | None = None,
 ) -> Outcome[A]:
     """Resolve one case: the model answers, and a person decides where it is unsure.
 
@@ -70,6 +73,8 @@ async def aresolve_case(
         case_id: Names the case; one outcome per case and task: where another run has decided it, that outcome is
             returned and nobody is asked. Default: the flow run's id, for one case per run.
         metadata: Facts for people and reports; never sent to the model.
+        draft: A draft of this very prompt that was made before, such as a batch's; the model is asked only where a
+            reviewer wants another attempt.
 
     Returns:
         The stored outcome, its `final_answer` of the type asked for.
@@ -82,11 +87,12 @@ async def aresolve_case(
     case = _case(prompt, answer=answer, task=task, case_id=case_id, metadata=metadata or {})
     chosen = await policy_of(policy)
     await _check(case, chosen, model=model, store=store)
+    opening = _Opened(case=case, policy=chosen, model=model, draft=draft)
     async with open_journal(case) as journal:
         if journal is None:
             raise ConfigError("resolve_case needs a flow run: call it in the body of a function with @flow")
         async with one_case_at_a_time(journal.flow_run_id):
-            outcome = await _resolve(journal, case, chosen, model=model, store=store)
+            outcome = await _resolve(journal, opening, store=store)
     return _typed(outcome, answer)
 
 
@@ -100,6 +106,7 @@ def resolve_case(
     policy: Policy | str = REVIEW_ALL,
     case_id: str | None = None,
     metadata: dict[str, str | int | float | bool | None] | None = None,
+    draft: Generation | None = None,
 ) -> Outcome[A]:
     """The same as `aresolve_case`, for a flow that is not async."""
     return run_coro_as_sync(
@@ -112,6 +119,7 @@ def resolve_case(
             policy=policy,
             case_id=case_id,
             metadata=metadata,
+            draft=draft,
         )
     )
 
@@ -137,10 +145,10 @@ async def _check(case: Case, policy: Policy, *, model: str, store: str) -> None:
         fallback_of(case, policy)
 
 
-async def _resolve(journal: Journal, case: Case, policy: Policy, *, model: str, store: str) -> Outcome[JsonValue]:
-    if before := await _outcome_before(journal, case, store):
+async def _resolve(journal: Journal, opening: _Opened, *, store: str) -> Outcome[JsonValue]:
+    if before := await _outcome_before(journal, opening.case, store):
         return before
-    opened = await _open(journal, case, policy, model)
+    opened = await _open(journal, opening)
     outcome = journal.read("outcome", Outcome[JsonValue]) or await _decide(journal, opened)
     await asave_outcome(outcome, store=store)
     return outcome
@@ -174,15 +182,38 @@ _prompts: dict[tuple[object, object, str], str] = {}
 """The prompt of each case that this process opened in this run of the flow."""
 
 
-async def _open(journal: Journal, case: Case, policy: Policy, model: str) -> _Opened:
+async def _open(journal: Journal, opening: _Opened) -> _Opened:
+    case = opening.case
     here = (journal.flow_run_id, flow_run.run_count, journal.slug)
     if _prompts.setdefault(here, case.prompt_sha256) != case.prompt_sha256:
         raise ConfigError(f"this flow run already resolves another case of task {case.task!r}: give each a case_id")
     stands = journal.read("opened", _Opened)
     if stands is None:
+        _check_draft(case, opening.draft)
         await tag_run(journal.client, journal.flow_run_id)
-        stands = await journal.record("opened", _Opened(case=case, policy=policy, model=model))
+        stands = await journal.record("opened", opening)
     return stands.model_copy(update={"case": stands.case.model_copy(update={"answer": case.answer})})
+
+
+def _check_draft(case: Case, draft: Generation | None) -> None:
+    """Refuse a draft of something else, or one that a person could not approve.
+
+    Raises:
+        ConfigError: If it is one.
+    """
+    if draft is None:
+        return
+    if draft.prompt_sha256 != case.prompt_sha256 or draft.attempt != 1:
+        raise ConfigError(
+            f"case {case.id!r}: the draft is of another prompt, or no first attempt; pass the draft of this very "
+            "prompt, or none"
+        )
+    if draft.status == "ok":
+        try:
+            answer_type(case.answer).from_json(draft.answer)
+        except ValueError as exc:
+            problems = "; ".join(problems_of(exc))
+            raise ConfigError(f"case {case.id!r}: the draft's answer does not fit its type: {problems}") from None
 
 
 async def _decide(journal: Journal, opened: _Opened) -> Outcome[JsonValue]:
@@ -221,7 +252,10 @@ async def _attempt(
     scorer = await policy_scorer(case, request, opened.policy, opened.model, journal)
     beside = asyncio.ensure_future(_nothing() if journal.read(f"judged-{number}", _Judged) else scorer.ahead(case))
     try:
-        generation = await agenerate(case, model=opened.model, guidance=guidance, earlier=earlier)
+        if opened.draft and number == 1:
+            generation = opened.draft
+        else:
+            generation = await agenerate(case, model=opened.model, guidance=guidance, earlier=earlier)
         return generation, await _judge(journal, opened, scorer, generation)
     finally:
         beside.cancel()
