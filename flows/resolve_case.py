@@ -4,7 +4,7 @@ from typing import Literal
 
 from prefect import flow
 
-from hitl_prefect import Message, Outcome, Policy, resolve_case
+from hitl_prefect import Generation, Message, Outcome, Policy, resolve_case
 
 BAR = Policy(min_confidence=0.8)
 
@@ -19,6 +19,8 @@ def resolve_one_case(
     store: str = "outcomes",
     policy: Policy = BAR,
     case_id: str | None = None,
+    metadata: dict[str, str | int | float | bool | None] | None = None,
+    draft: Generation | None = None,
     stream: bool = False,
 ) -> Outcome[str]:
     """Answer a prompt and keep the outcome.
@@ -32,6 +34,8 @@ def resolve_one_case(
         store: `folder:` path, `s3://` URL, or the name of a saved store block.
         policy: When a person is asked.
         case_id: Names the case; the flow run's id if empty.
+        metadata: Facts for people and reports; never sent to the model.
+        draft: What the model returned before, such as in a batch; it is not asked again.
         stream: Show the draft in the Artifacts tab while it is being written.
     """
     system = (Message(role="system", content=instructions),) if instructions else ()
@@ -43,6 +47,8 @@ def resolve_one_case(
         store=store,
         policy=policy,
         case_id=case_id,
+        metadata=metadata,
+        draft=draft,
         stream=stream,
     )
 

@@ -10,6 +10,16 @@ from typing import TYPE_CHECKING
 from hitl_prefect._version import __version__
 
 if TYPE_CHECKING:
+    from hitl_prefect.batches import (
+        FetchedBatch,
+        ReadyCase,
+        afetch_batches,
+        asubmit_batch,
+        fetch_batches,
+        submit_batch,
+    )
+    from hitl_prefect.batching import SubmittedBatch
+    from hitl_prefect.case_files import cases_from_jsonl
     from hitl_prefect.chasing import aend_overdue_reviews, arevive_dead_runs, end_overdue_reviews, revive_dead_runs
     from hitl_prefect.concluding import conclude
     from hitl_prefect.generating import agenerate, generate
@@ -25,26 +35,33 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Case",
+    "FetchedBatch",
     "Generation",
     "Image",
     "Message",
     "Outcome",
     "Policy",
+    "ReadyCase",
     "Review",
     "Route",
     "Rule",
     "Score",
+    "SubmittedBatch",
     "Verdict",
     "__version__",
     "aend_overdue_reviews",
+    "afetch_batches",
     "agenerate",
     "aresolve_case",
     "areview",
     "arevive_dead_runs",
     "asave_outcome",
     "ascore",
+    "asubmit_batch",
+    "cases_from_jsonl",
     "conclude",
     "end_overdue_reviews",
+    "fetch_batches",
     "generate",
     "resolve_case",
     "review",
@@ -52,9 +69,20 @@ __all__ = [
     "route",
     "save_outcome",
     "score",
+    "submit_batch",
 ]
 
 _HOME = {
+    "batches": (
+        "FetchedBatch",
+        "ReadyCase",
+        "afetch_batches",
+        "asubmit_batch",
+        "fetch_batches",
+        "submit_batch",
+    ),
+    "batching": ("SubmittedBatch",),
+    "case_files": ("cases_from_jsonl",),
     "chasing": ("aend_overdue_reviews", "arevive_dead_runs", "end_overdue_reviews", "revive_dead_runs"),
     "concluding": ("conclude",),
     "generating": ("agenerate", "generate"),

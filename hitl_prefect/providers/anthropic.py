@@ -15,7 +15,7 @@ from hitl_prefect.answers import AnswerType, answer_type
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.messages import Message as OurMessage
 from hitl_prefect.models import Usage
-from hitl_prefect.protocols import OnText, Reply, Request
+from hitl_prefect.protocols import Batches, OnText, Reply, Request
 from hitl_prefect.providers._clients import client_of, sending
 from hitl_prefect.providers._wire import Call, CutOff, Endpoint, Failure, endpoint, json_object
 
@@ -63,6 +63,12 @@ class AnthropicProvider:
             async with asyncio.timeout(self._endpoint.timeout_s):
                 client = await client_of(self._endpoint, _client)
                 return (await self._post(client, request)).reply(self.model)
+
+    def batches(self) -> Batches:
+        """The batch endpoint: an answer within a day, at half the price."""
+        from hitl_prefect.providers._anthropic_batch import AnthropicBatches
+
+        return AnthropicBatches(self, self._endpoint)
 
     async def _post(self, client: anthropic.AsyncAnthropic, request: Request) -> "_Answered":
         # `create`, not `parse`, which raises where the text does not validate, and the text would be lost.

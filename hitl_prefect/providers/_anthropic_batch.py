@@ -1,0 +1,225 @@
+"""Anthropic's batch endpoint: message requests in one body, answered within a day at half the price."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import anthropic
+from anthropic.types.messages import MessageBatch
+
+from hitl_prefect.answers import AnswerType, answer_type
+from hitl_prefect.canonical import canonical_bytes
+from hitl_prefect.errors import ConfigError
+from hitl_prefect.messages import Image, Message
+from hitl_prefect.protocols import (
+    BatchLimits,
+    BatchLook,
+    BatchResult,
+    FoundBatches,
+    Provider,
+    Reply,
+    Request,
+    SoughtBatch,
+)
+from hitl_prefect.providers._batch_wire import CALL_S, batch_call, check_id, given_id, json_lines, refused
+from hitl_prefect.providers._wire import CutOff, Endpoint, json_object
+from hitl_prefect.providers.anthropic import _Answered
+
+__all__ = ["AnthropicBatches", "message_body"]
+
+
+class AnthropicBatches:
+    """The batch endpoint of a model behind Anthropic's API.
+
+    A batch carries nothing of ours but the `custom_id` of each request, and shows those only when it has ended.
+
+    Args:
+        provider: The same model, asked at once.
+        endpoint: Where to ask.
+    """
+
+    limits = BatchLimits(requests=100_000, size_bytes=256_000_000)
+
+    def __init__(self, provider: Provider, endpoint: Endpoint) -> None:
+        self._model, self._endpoint = provider.model, endpoint
+        self._call = batch_call(provider.model, endpoint)
+
+    async def prepare(self) -> None:
+        """Nothing has to be found out."""
+
+    def line(self, custom_id: str, request: Request) -> bytes:
+        """One of the requests."""
+        return canonical_bytes({"custom_id": custom_id, "params": message_body(self._model, request)})
+
+    async def upload(self, key: str, lines: Sequence[bytes]) -> None:
+        """The requests go with the call that makes the batch."""
+
+    async def create(self, key: str, lines: Sequence[bytes], uploaded: str | None) -> str:  # noqa: ARG002
+        """Make the batch."""
+        async with self._client() as client:
+            raw = await client.messages.batches.with_raw_response.create(requests=[json.loads(line) for line in lines])
+            return given_id(json_object(raw.http_response.content))
+
+    async def find(self, sought: SoughtBatch) -> FoundBatches:
+        """The batches whose results bear our key, and those of the same size that are still under way."""
+        ids, doubtful = [], []
+        for batch in await self._since(sought):
+            if batch.processing_status != "ended":
+                doubtful.append(check_id(batch.id))
+            elif await self._is_ours(batch, sought.prefix):
+                ids.append(check_id(batch.id))
+        return FoundBatches(ids=tuple(reversed(ids)), doubtful=tuple(doubtful))
+
+    async def _since(self, sought: SoughtBatch) -> list[MessageBatch]:
+        """What may be ours, the newest first: of the same size, and nobody else's."""
+        found = []
+        async with self._client() as client:
+            async for batch in client.messages.batches.list(limit=100):
+                if batch.created_at < sought.since:
+                    break  # Anthropic lists the newest first
+                if _size(batch) == sought.requests and batch.id not in sought.claimed:
+                    found.append(batch)
+        return found
+
+    async def _is_ours(self, batch: MessageBatch, prefix: str) -> bool:
+        async with aclosing(self.results(check_id(batch.id))) as results:
+            async for result in results:
+                if result.custom_id is not None:
+                    return result.custom_id.startswith(prefix)
+        return False
+
+    async def look(self, batch_id: str) -> BatchLook:
+        """How the batch stands."""
+        data = await self._retrieve(batch_id)
+        status = str(data.get("processing_status", ""))
+        return BatchLook(ended=status == "ended", status=status, ended_at=_moment(data.get("ended_at")))
+
+    async def results(self, batch_id: str) -> AsyncGenerator[BatchResult, None]:
+        """The lines of the results; none where Anthropic has deleted them, after 29 days."""
+        if not (await self._retrieve(batch_id)).get("results_url"):
+            return
+        async with self._client() as client:
+            streaming = client.messages.batches.with_streaming_response.results(check_id(batch_id))
+            async with streaming as response, aclosing(json_lines(response.iter_bytes())) as lines:
+                async for line in lines:
+                    yield _result(line, self._model)
+
+    async def cancel(self, batch_id: str) -> None:
+        """Ask for no more answers."""
+        async with self._client() as client:
+            await client.messages.batches.with_raw_response.cancel(check_id(batch_id))
+
+    async def _retrieve(self, batch_id: str) -> dict[str, Any]:
+        async with self._client() as client:
+            raw = await client.messages.batches.with_raw_response.retrieve(check_id(batch_id))
+            return json_object(raw.http_response.content)
+
+    @asynccontextmanager
+    async def _client(self) -> AsyncIterator[anthropic.AsyncAnthropic]:
+        with self._translated():
+            async with (
+                asyncio.timeout(CALL_S),
+                anthropic.AsyncAnthropic(
+                    api_key=self._endpoint.key.get_secret_value(),
+                    base_url=self._endpoint.base_url,
+                    timeout=anthropic.Timeout(CALL_S, connect=10),
+                    max_retries=0,
+                ) as client,
+            ):
+                yield client
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except anthropic.APIStatusError as exc:
+            raise refused(self._call, exc.status_code, exc.error_code or exc.type, exc.response.headers) from None
+        except (anthropic.APITimeoutError, TimeoutError) as exc:
+            raise self._call.timed_out() from exc
+        except (anthropic.APIConnectionError, CutOff, json.JSONDecodeError) as exc:
+            raise self._call.lost(exc) from exc
+
+
+def message_body(model: str, request: Request) -> dict[str, Any]:
+    """The body of a message, as `client.messages.create` sends it.
+
+    Raises:
+        ConfigError: If the answer type cannot be described to Claude.
+    """
+    body: dict[str, Any] = {
+        "model": model,
+        "max_tokens": request.max_tokens,
+        "messages": [{"role": one.role, "content": _content(one)} for one in request.messages if one.role != "system"],
+    }
+    if system := "\n\n".join(one.text for one in request.messages if one.role == "system"):
+        body["system"] = system
+    if request.structured:
+        schema = _schema(answer_type(request.answer), request.ask_confidence)
+        body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+    return body
+
+
+@lru_cache(maxsize=64)
+def _schema(answer: AnswerType, ask_confidence: bool) -> dict[str, Any]:
+    # Kept: it takes 3 ms, and a batch has 100,000 requests.
+    draft = answer.draft_model(ask_confidence=ask_confidence)
+    try:
+        return anthropic.transform_schema(draft)
+    except ValueError as exc:
+        raise ConfigError(f"answer={answer.answer!r} cannot be described to Claude: {exc}") from exc
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    if not any(isinstance(piece, Image) for piece in message.pieces):
+        return message.text
+    return [_image(one) if isinstance(one, Image) else {"type": "text", "text": one} for one in message.pieces]
+
+
+def _image(image: Image) -> dict[str, Any]:
+    if image.url:
+        return {"type": "image", "source": {"type": "url", "url": image.url}}
+    return {"type": "image", "source": {"type": "base64", "media_type": image.media_type, "data": image.data}}
+
+
+def _size(batch: MessageBatch) -> int:
+    counts = batch.request_counts
+    return counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired
+
+
+def _result(line: dict[str, Any] | None, model: str) -> BatchResult:
+    custom_id, result = (line.get("custom_id"), line.get("result")) if line else (None, None)
+    if not isinstance(custom_id, str) or not isinstance(result, dict):
+        return BatchResult(custom_id=None, problem="the line cannot be read")
+    message = result.get("message")
+    if result.get("type") != "succeeded" or not isinstance(message, dict):
+        return BatchResult(custom_id=custom_id, problem=_problem(result))
+    reply = _reply(message, model)
+    return BatchResult(custom_id=custom_id, reply=reply, problem="" if reply else "the reply cannot be read")
+
+
+def _problem(result: dict[str, Any]) -> str:
+    """What went wrong by the provider's own name for it, not in its words: they may quote the prompt."""
+    error = result.get("error")
+    inner = error.get("error") if isinstance(error, dict) else None
+    code = inner.get("type") if isinstance(inner, dict) else None
+    return " ".join(word[:64] for word in (result.get("type"), code) if isinstance(word, str)) or "no result"
+
+
+def _reply(message: dict[str, Any], model: str) -> Reply | None:
+    try:
+        return _Answered(canonical_bytes(message), None).reply(model)
+    except (CutOff, ValueError, TypeError, AttributeError, LookupError):
+        # Read leniently, as every reply is; what is no reply at all is told here and not raised.
+        return None
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None

@@ -1,0 +1,77 @@
+"""What both batch endpoints share: time-outs, ids that are safe in a path, and lines of JSON."""
+
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+from hitl_prefect.errors import ConfigError, ProviderError
+from hitl_prefect.protocols import Request
+from hitl_prefect.providers._wire import Call, CutOff, Endpoint, Failure
+
+__all__ = ["CALL_S", "batch_call", "check_id", "given_id", "json_lines", "refused"]
+
+CALL_S = 600.0
+"""Seconds that one call to a batch endpoint may take: it carries up to 256 MB."""
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+def batch_call(model: str, endpoint: Endpoint) -> Call:
+    """A call to a batch endpoint, seen from the errors that may come of it."""
+    return Call(model, replace(endpoint, timeout_s=CALL_S), Request(messages=(), answer=str))
+
+
+def refused(call: Call, status: int, code: object, headers: Any) -> ProviderError:
+    """The error for a status that is no success, without the provider's words: they may quote one prompt of many."""
+    return call.refused(Failure(status, code if isinstance(code, str) else "", "", headers))
+
+
+def check_id(given: Any) -> str:
+    """The id itself, if a provider could have given it.
+
+    Raises:
+        ConfigError: If it is something else.
+
+    >>> check_id("batch_abc123")
+    'batch_abc123'
+    """
+    if not isinstance(given, str) or not _ID.fullmatch(given):
+        raise ConfigError("a batch or file id is not made of 1 to 128 letters, digits, _ and -: the record was changed")
+    return given
+
+
+def given_id(data: dict[str, Any]) -> str:
+    """The id in a provider's reply.
+
+    Raises:
+        CutOff: If there is none.
+    """
+    try:
+        return check_id(data.get("id"))
+    except ConfigError:
+        raise CutOff("the reply holds no id") from None
+
+
+async def json_lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[dict[str, Any] | None, None]:
+    """The JSON object of each line; `None` where the line holds something else.
+
+    Lines end with a line feed and nothing else: inside a JSON string there may be other line ends of Unicode.
+    """
+    rest = b""
+    async for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            if line.strip():
+                yield _object(line)
+    if rest.strip():
+        yield _object(rest)
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None

@@ -1,0 +1,381 @@
+"""Batches with the real SDKs: what is sent, and what is made of what comes back, however it comes."""
+
+import json
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel
+
+from hitl_prefect import afetch_batches, asubmit_batch
+from hitl_prefect.batches import FetchedBatch
+from hitl_prefect.batching import split
+from hitl_prefect.errors import ConfigError, ProviderDenied
+from hitl_prefect.messages import Image, Message
+from hitl_prefect.models import Case, Usage
+from hitl_prefect.protocols import BatchLimits, Request
+from hitl_prefect.providers import provider_for
+from hitl_prefect.providers._anthropic_batch import message_body
+from hitl_prefect.providers._openai_batch import chat_body
+from tests.wire import batching
+from tests.wire.batch_bodies import anthropic_problem, openai_error_line
+from tests.wire.batching import MODELS, everything_in, open_record, some_cases
+from tests.wire.conftest import anthropic_at, openai_at
+from tests.wire.loopback import LoopbackAI, Said
+
+server, store, model = batching.server, batching.store, batching.model
+
+
+class Invoice(BaseModel):
+    """An invoice."""
+
+    vendor: str
+    lines: list[Literal["goods", "work"]]
+
+
+async def submitted(store, model, cases=None):
+    [made] = await asubmit_batch(cases or some_cases(), model=model, store=store.url)
+    return made
+
+
+async def fetched(store, **more):
+    """What is made of the open batches, and the cases handed over."""
+    ready = []
+    found = await afetch_batches(store=store.url, then=ready.append, **more)
+    return found, sorted(ready, key=lambda one: one.case.id)
+
+
+async def test_each_case_gets_its_own_draft_though_results_come_in_reverse(server, store, model):
+    """From submitting to handing over: one batch, one draft per case, by its `custom_id`."""
+    server.answer = lambda _name, body: json.dumps({"answer": str(body["messages"]), "confidence": 0.8})
+    made = await submitted(store, model)
+    server.end()
+    [found], ready = await fetched(store)
+
+    handed_over = {"status": "handed_over", "requests": 3, "drafts": 3}
+    assert found == FetchedBatch(key=made.key, model=model, **handed_over)
+    assert [f"Question {n}?" in one.draft.answer for n, one in enumerate(ready)] == [True] * 3
+    assert [one.key for one in ready] == [f"hitl-batch-{made.key[:24]}-{n}" for n in range(3)]
+    assert [(one.case, one.draft.prompt_sha256) for one in ready] == [
+        (case, case.prompt_sha256) for case in some_cases()
+    ]
+
+
+async def test_a_draft_says_who_made_it_and_when(server, store, model):
+    await submitted(store, model)
+    server.end()
+    _, [first, *_] = await fetched(store)
+    draft = first.draft
+
+    provider, _, name = model.partition(":")
+    assert (draft.provider, draft.model, draft.attempt, draft.status) == (provider, name, 1, "ok")
+    assert (draft.usage, draft.stated_confidence) == (Usage(input_tokens=11, output_tokens=7), 0.9)
+    assert draft.created_at.isoformat() == "2026-11-01T12:00:00+00:00"
+
+
+async def test_a_batch_under_way_is_left_alone(server, store, model):
+    await submitted(store, model)
+    [found], ready = await fetched(store)
+
+    assert (found.status, ready) == ("processing", [])
+
+
+async def test_submitting_again_is_the_same_batch(server, store, model):
+    """Also after it was fetched; another model or another prompt is another batch."""
+    first = await submitted(store, model)
+    again = await submitted(store, model)
+    server.end()
+    await fetched(store)
+    at_last = await submitted(store, model)
+    other = await submitted(store, model, some_cases(4))
+
+    assert [one.status for one in (first, again, at_last, other)] == ["submitted", "already", "already", "submitted"]
+    assert ({one.batch_id for one in (first, again, at_last)}, len(server.batches)) == ({first.batch_id}, 2)
+
+
+async def test_a_dry_run_sends_nothing_and_says_what_would_be_sent(server, store, model):
+    """Bytes to the letter, tokens as an estimate."""
+    [plan] = await asubmit_batch(some_cases(), model=model, store=store.url, dry_run=True)
+    nothing = (len(server.batches), len(server.live), store.keys())
+    await submitted(store, model)
+
+    assert (plan.status, plan.requests, nothing) == ("planned", 3, (0, 0, []))
+    assert plan.tokens == sum(len(f"Question {n}?") + len(str({"type": "string"})) for n in range(3)) // 4
+    if model == MODELS["openai"]:
+        assert plan.size_bytes == len(next(iter(server.files.values())))
+
+
+async def test_ids_that_occur_twice_are_refused_before_anything_is_kept(server, store, model):
+    with pytest.raises(ConfigError, match="1 case ids occur twice: 'c0'"):
+        await submitted(store, model, some_cases() + some_cases(1))
+
+    assert (server.batches, store.keys()) == ([], [])
+
+
+async def test_a_provider_without_batches_says_so(store):
+    with pytest.raises(ConfigError, match="has no batch endpoint"):
+        await submitted(store, "embedded:support")
+
+
+@pytest.mark.parametrize(
+    "limits", [BatchLimits(requests=2, size_bytes=10**6), BatchLimits(requests=9, size_bytes=1500)]
+)
+async def test_more_than_a_batch_may_hold_becomes_several(server, store, model, limits, monkeypatch):
+    """By number and by size; no part is over the limit, and each case is in one."""
+    batches = provider_for(model).batches()
+    monkeypatch.setattr(type(batches), "limits", limits)
+    made = await asubmit_batch(some_cases(5), model=model, store=store.url)
+    asked = [str(body["messages"]) for one in server.batches for body in one.requests.values()]
+
+    assert (len(made), [one.requests for one in made]) == (3, [2, 2, 1])
+    assert [f"Question {n}?" in one for n, one in enumerate(asked)] == [True] * 5
+    assert [key for key, _ in split(some_cases(5), batches, model)] == [
+        key for key, _ in split(some_cases(5), batches, model)
+    ]
+
+
+async def test_a_case_larger_than_a_batch_is_refused(server, model, monkeypatch):
+    batches = provider_for(model).batches()
+    monkeypatch.setattr(type(batches), "limits", BatchLimits(requests=9, size_bytes=100))
+
+    with pytest.raises(ConfigError, match=r"case 'c0' has \d+ bytes"):
+        split(some_cases(), batches, model)
+
+
+async def test_what_openai_is_sent_is_what_its_sdk_would_send():
+    """The strict schema is that of `client.chat.completions.parse`."""
+    request = Request(
+        messages=(Message(role="system", content="Be brief."), Message(role="user", content="Who?")), answer=Invoice
+    )
+    with LoopbackAI() as ai:
+        await openai_at(ai).generate(request)
+
+    assert chat_body("gpt-5-mini", request, logprobs=True) | {"stream": False} == ai.requests[0].body
+
+
+async def test_what_anthropic_is_sent_is_what_its_sdk_would_send():
+    request = Request(
+        messages=(Message(role="system", content="Be brief."), Message(role="user", content="Who?")), answer=Invoice
+    )
+    with LoopbackAI() as ai:
+        await anthropic_at(ai).generate(request)
+
+    assert message_body("claude-haiku-4-5", request) == ai.requests[0].body
+
+
+async def test_images_are_sent_as_each_provider_wants_them(server, store, model):
+    """The server holds every body against the SDK's own type."""
+    pictures = (Image.from_bytes(b"\x89PNG\r\n..."), Image(url="https://example.com/receipt.png"))
+    case = Case(id="c1", task="mail", prompt=(Message(role="user", content=("Which shop?", *pictures)),))
+    await submitted(store, model, (case,))
+
+    [body] = server.batches[0].requests.values()
+    assert [piece["type"] for piece in body["messages"][0]["content"]] == (
+        ["text", "image_url", "image_url"] if model == MODELS["openai"] else ["text", "image", "image"]
+    )
+
+
+async def test_a_model_without_log_probabilities_is_found_out_beforehand(server, store):
+    """One question at once; else every request of the batch would fail a day later."""
+    await submitted(store, MODELS["openai"])
+    with_them = ["logprobs" in body for body in server.batches[0].requests.values()]
+    server.refuses_logprobs = True
+    await submitted(store, "openai:gpt-5-mini")
+    without = ["logprobs" in body for body in server.batches[1].requests.values()]
+
+    assert (with_them, without) == ([True] * 3, [False] * 3)
+    assert ["logprobs" in body for body in server.live] == [True, True, False]
+
+
+async def test_requests_that_failed_or_never_ran_are_to_be_asked_at_once(server, store, model):
+    """Errored, expired and missing: handed over without a draft, with the reason; nothing is lost."""
+    await submitted(store, model, some_cases(4))
+    server.end(only=lambda name: name.endswith("-0"))
+    [made] = server.batches
+    names = list(made.requests)
+    if made.provider == "openai":
+        expired = {"response": None, "error": {"code": "batch_expired", "message": "quotes"}}
+        problems = (openai_error_line(400, "invalid_value"), expired)
+        made.errors = [
+            json.dumps({"custom_id": n, **one}).encode() for n, one in zip(names[1:3], problems, strict=True)
+        ]
+        reasons = ["HTTP 400 invalid_value", "no response batch_expired", "no result in a batch that is completed"]
+    else:
+        problems = (anthropic_problem("errored"), anthropic_problem("expired"))
+        made.results += [
+            json.dumps({"custom_id": n, **one}).encode() for n, one in zip(names[1:3], problems, strict=True)
+        ]
+        reasons = ["errored invalid_request_error", "expired", "no result in a batch that is ended"]
+    [found], ready = await fetched(store)
+
+    assert [one.problem for one in ready] == ["", *reasons]
+    assert [one.draft is None for one in ready] == [False, True, True, True]
+    assert (found.status, found.requests, found.drafts) == ("handed_over", 4, 1)
+
+
+@pytest.mark.parametrize("status", ["expired", "cancelled", "failed"])
+async def test_a_batch_that_ended_badly_gives_back_its_cases(server, store, status):
+    """What was answered is kept; the others are to be asked at once."""
+    await submitted(store, MODELS["openai"])
+    server.end(status, only=lambda name: status != "failed" and name.endswith("-0"))
+    [found], ready = await fetched(store)
+
+    assert (found.status, found.drafts) == ("handed_over", 0 if status == "failed" else 1)
+    assert ready[-1].problem == f"no result in a batch that is {status}"
+
+
+async def test_results_that_the_provider_has_deleted_are_asked_for_at_once(server, store, model):
+    """After a month nothing is left of a batch but that it ended."""
+    await submitted(store, model)
+    server.end()
+    server.deleted = True
+    [found], ready = await fetched(store)
+
+    assert (found.status, [one.draft for one in ready]) == ("handed_over", [None] * 3)
+
+
+async def test_canceled_requests_of_anthropic_are_to_be_asked_at_once(server, store):
+    server.answer = lambda _name, _body: anthropic_problem("canceled")
+    await submitted(store, MODELS["anthropic"])
+    server.end()
+    _, ready = await fetched(store)
+
+    assert [(one.draft, one.problem) for one in ready] == [(None, "canceled")] * 3
+
+
+STRANGE = [
+    b"{half a li",
+    b"[]",
+    b'"text"',
+    b"\xff\xfe",
+    b'{"custom_id": 7}',
+    b'{"custom_id": "somebody-elses", "response": null, "result": {"type": "expired"}}',
+    b"[" * 5000,
+]
+
+
+async def test_lines_that_cannot_be_matched_harm_no_other_line(server, store, model):
+    """Garbled, foreign, out of range, and a second result for a case: counted, and the first counts."""
+    made = await submitted(store, model)
+    server.end()
+    results, prefix = server.batches[0].results, f"h{made.key[:24]}-"
+    again = results[0].replace(b"0.9", b"0.1")
+    foreign = [results[0].replace(f"{prefix}2".encode(), f"{prefix}{bad}".encode()) for bad in ("3", "02", "-1", "x")]
+    server.batches[0].results = [*STRANGE, *foreign, *results, again]
+    [found], ready = await fetched(store)
+
+    assert found.detail == f"{len(STRANGE) + len(foreign) + 1} lines of its results could not be matched"
+    assert [one.draft.stated_confidence for one in ready] == [0.9] * 3
+
+
+@pytest.mark.parametrize("content", [None, 7, [], [7], {}, [{"message": 7}], [{"message": {"content": 7}}]])
+async def test_a_reply_of_a_wrong_shape_is_asked_again(server, store, model, content):
+    """What a provider should never send costs one live question, and no other case."""
+    if model == MODELS["openai"]:
+        wrong = {"response": {"status_code": 200, "request_id": 7, "body": {"choices": content}}}
+    else:
+        wrong = {"result": {"type": "succeeded", "message": {"content": content, "usage": 7}}}
+    server.answer = lambda name, _body: wrong if name.endswith("-1") else '{"answer": "ok", "confidence": 0.9}'
+    await submitted(store, model)
+    server.end()
+    [found], ready = await fetched(store)
+
+    assert [one.draft is None or one.draft.status != "ok" for one in ready] == [False, True, False]
+    assert found.status == "handed_over"
+
+
+async def test_a_line_ends_with_a_line_feed_and_nothing_else(server, store, model):
+    """Unicode has other line ends, and models write them."""
+    text = json.dumps({"answer": "one\u2028two\u0085three", "confidence": 0.9}, ensure_ascii=False)
+    server.answer = lambda _name, _body: text
+    await submitted(store, model)
+    server.end()
+    _, ready = await fetched(store)
+
+    assert {one.draft.answer for one in ready} == {"one\u2028two\u0085three"}
+
+
+async def test_a_draft_that_is_refused_cut_off_or_invalid_is_a_draft(server, store, model):
+    """It goes to a person, as it would from a live call."""
+    says = [Said("No.", finish="refusal"), Said('{"ans', finish="length"), Said("Sure!")]
+    server.answer = lambda name, _body: says[int(name[-1])]
+    await submitted(store, model)
+    server.end()
+    _, ready = await fetched(store)
+
+    assert [one.draft.status for one in ready] == ["refused", "truncated", "invalid"]
+
+
+async def test_choices_come_back_from_the_store_and_other_types_are_passed(server, store, model):
+    """A type is code: the store holds its schema, and the fetching program the type."""
+    await submitted(store, model, some_cases(answer=Literal["refund", "other"]))
+    await submitted(store, model, some_cases(answer=Invoice))
+    server.end()
+    found, ready = await fetched(store)
+    at_last, invoices = await fetched(store, answers=[Invoice])
+
+    assert sorted(one.status for one in found) == ["handed_over", "no_answer_type"]
+    assert [one.choices for one in ready] == [("refund", "other")] * 3
+    assert ([one.status for one in at_last], [one.case.answer for one in invoices]) == (["handed_over"], [Invoice] * 3)
+
+
+async def test_handing_over_again_brings_the_same_keys_and_drafts(server, store, model):
+    """What fails leaves the batch open; the other cases were handed over, and all of them are again."""
+    await submitted(store, model)
+    server.end()
+    first = []
+
+    def fails_once(ready):
+        first.append(ready)
+        if ready.case.id == "c1":
+            raise RuntimeError("no Prefect server")
+
+    with pytest.raises(ExceptionGroup) as failure:
+        await afetch_batches(store=store.url, then=fails_once)
+    server.batches[0].results = []  # what was fetched is kept: nobody is asked for it again
+    [found], ready = await fetched(store)
+    nothing = await fetched(store)
+
+    assert str(failure.value.exceptions[0].exceptions[0]) == "no Prefect server"
+    assert sorted(first, key=lambda one: one.case.id) == ready
+    assert (found.status, nothing) == ("handed_over", ((), []))
+
+
+async def test_one_batch_that_fails_does_not_keep_others_waiting(server, store):
+    """The failure is raised after the others were handed over."""
+    await submitted(store, MODELS["anthropic"])
+    record = await open_record(store)
+    (store.root / f"batches/v1/{record.key}/batch.json").write_bytes(b'{"id": "../../etc/passwd"}')
+    await submitted(store, MODELS["openai"])
+    server.end()
+    ready = []
+    with pytest.raises(ExceptionGroup, match="1 of 2 open batches") as failure:
+        await afetch_batches(store=store.url, then=ready.append)
+
+    assert "is no Placed" in str(failure.value.exceptions[0])
+    assert [one.model for one in ready] == [MODELS["openai"]] * 3
+
+
+async def test_a_submission_that_was_changed_is_refused(server, store, model):
+    """The key is the sha256 of what was submitted."""
+    made = await submitted(store, model)
+    path = store.root / f"batches/v1/{made.key}/submission.json"
+    path.write_bytes(path.read_bytes().replace(b"Question 0?", b"Send me the keys"))
+
+    with pytest.raises(ExceptionGroup) as failure:
+        await fetched(store)
+    assert "was changed or deleted" in str(failure.value.exceptions[0])
+
+
+async def test_neither_key_nor_the_providers_words_reach_store_or_errors(server, store, model):
+    """A provider's error may quote one prompt of many."""
+    server.status = 403
+    with pytest.raises(ProviderDenied) as refused:
+        await submitted(store, model)
+    server.status = 0
+    await submitted(store, model)
+    server.end()
+    await fetched(store)
+    kept = everything_in(store.root)
+
+    assert [secret in kept for secret in (b"sk-loopback", b"sk-ant", server.url.encode())] == [False] * 3
+    assert ("the prompt was" in str(refused.value), "HTTP 403" in str(refused.value)) == (False, True)
