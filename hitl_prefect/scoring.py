@@ -57,16 +57,18 @@ class PolicyScorer:
         read: list[Part] = [reader(case, generation) for reader in READING.values()]
         if generation.status != "ok":
             return Score(confidence=None, combined="not scored", parts=tuple(read))
-        counted = self._policy.scorers or self._defaults(read)
+        fitted = self._policy.combine if isinstance(self._policy.combine, Combination) else None
+        counted = self._policy.scorers if fitted else self._policy.scorers or self._defaults(read)
         asking = [one for one in counted if isinstance(one, Asking)]
         parts = [*read, *await asyncio.gather(*(self._look(one, case, generation) for one in asking))]
-        if isinstance(self._policy.combine, Combination):
-            return _as_fitted(self._policy.combine, case, generation, parts)
+        if fitted:
+            return _as_fitted(fitted, case, generation, parts)
         return self._together(counted, parts)
 
     def _named_ahead(self) -> list[Asking]:
         named: tuple[ReadingName | Asking, ...] = self._policy.scorers
-        if not named and "logprob" in _NEVER_GIVEN.get(self._provider, ()):
+        fitted = isinstance(self._policy.combine, Combination)
+        if not named and not fitted and "logprob" in _NEVER_GIVEN.get(self._provider, ()):
             named = self._without_logprobs()
         return [one for one in named if isinstance(one, Asking)]
 
@@ -131,9 +133,11 @@ def check_scorers(policy: Policy, provider: str) -> None:
     Raises:
         ConfigError: If a named scorer could only ever leave the score `None`.
     """
-    missing = [name for name in policy.scorers if name in _NEVER_GIVEN.get(provider, ())]
+    fitted = sorted(policy.combine.names) if isinstance(policy.combine, Combination) else ()
+    missing = [name for name in (*policy.scorers, *fitted) if name in _NEVER_GIVEN.get(provider, ())]
     if missing:
+        where = "scorers" if missing[0] in policy.scorers else "combine"
         raise ConfigError(
-            f"policy.scorers names {missing[0]!r}, which {provider} never gives, so every case would go to review; "
+            f"policy.{where} names {missing[0]!r}, which {provider} never gives, so every case would go to review; "
             "name another one, or leave scorers empty"
         )
