@@ -14,8 +14,6 @@ from hitl_prefect.errors import ConfigError
 
 __all__ = ["report", "write_page"]
 
-_BEGIN, _END = "<!-- begin: benchmarks.real_cases -->", "<!-- end: benchmarks.real_cases -->"
-
 
 def report(tallies: Sequence[Tally], *, store: str, command: str) -> str:
     """All that was measured, in Markdown: where, when, and one column of figures per model."""
@@ -57,15 +55,16 @@ def _with_interval(share: Share) -> str:
     return f"{_percent(share)} ({low:.1%} to {high:.1%})"
 
 
-def write_page(page: Path, measured: str) -> None:
-    """Put what was measured between the page's two markers.
+def write_page(page: Path, measured: str, *, name: str = "benchmarks.real_cases") -> None:
+    """Put what was measured between the page's two markers of that name.
 
     Raises:
         ConfigError: If the page has no such markers.
     """
     text = page.read_text("utf-8")
-    before, begin, rest = text.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
+    begins, ends = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
+    before, begin, rest = text.partition(begins)
+    _, end, after = rest.partition(ends)
     if not begin or not end:
-        raise ConfigError(f"{page} has no place for the figures: put {_BEGIN} and {_END} on lines of their own")
-    page.write_text(f"{before}{_BEGIN}\n\n{measured}\n{_END}{after}", "utf-8")
+        raise ConfigError(f"{page} has no place for the figures: put {begins} and {ends} on lines of their own")
+    page.write_text(f"{before}{begins}\n\n{measured}\n{ends}{after}", "utf-8")

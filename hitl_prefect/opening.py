@@ -16,7 +16,7 @@ from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation, as_slug
 from hitl_prefect.policy import Policy
 from hitl_prefect.routing import check_rules
-from hitl_prefect.scoring import check_scorers, models_asked
+from hitl_prefect.scorer_checks import check_scorers, models_asked
 from hitl_prefect.spending import check_prices
 
 __all__ = ["Opened", "check", "make_case", "open_case"]

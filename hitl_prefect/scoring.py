@@ -1,7 +1,7 @@
 """How sure are we of a draft? The scorers that a policy names, each beside the others, made one number."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from statistics import fmean
 
@@ -9,12 +9,11 @@ from hitl_prefect.combining import Combination
 from hitl_prefect.errors import BudgetSpent, ConfigError, HitlError
 from hitl_prefect.models import Case, Generation, Part, Score
 from hitl_prefect.policy import Policy
-from hitl_prefect.protocols import Decider, Provider
-from hitl_prefect.scorers import ONLY_WHERE_NAMED, READING, SECOND, Agreement, Asker, Asking, ReadingName
-from hitl_prefect.scorers.base import Sitting
+from hitl_prefect.scorers import NEVER_GIVEN, ONLY_WHERE_NAMED, READING, SECOND, Agreement, Asker, Asking, ReadingName
+from hitl_prefect.scorers.base import Sitting, name_of
 from hitl_prefect.scorers.costs import BilledOnce
 
-__all__ = ["PolicyScorer", "check_scorers", "models_asked"]
+__all__ = ["PolicyScorer"]
 
 _BEST_FIRST: tuple[ReadingName, ...] = ("probability", "logprob_decision", "logprob")
 """Where a policy names no scorer the first of these that has a confidence counts: a classifier's own probability,
@@ -22,13 +21,6 @@ then the token that decides the answer, then all tokens."""
 
 _WITHOUT_LOGPROBS: tuple[ReadingName | Asking, ...] = ("stated", Agreement(model=SECOND))
 """What counts where there is none of them: what the model says of itself, and whether another provider agrees."""
-
-_LOGPROBS = ("logprob", "logprob_min", "logprob_decision", "logprob_fields")
-_NEVER_GIVEN: dict[str, tuple[str, ...]] = {
-    "openai": ("probability",),
-    "anthropic": ("probability", *_LOGPROBS),
-    "embedded": ("stated", *_LOGPROBS),
-}
 
 
 class PolicyScorer:
@@ -60,21 +52,27 @@ class PolicyScorer:
         read = [reader(case, generation) for name, reader in READING.items() if self._reads(name)]
         if generation.status != "ok":
             return Score(confidence=None, combined="not scored", parts=tuple(read))
-        counted = self._policy.scorers or self._defaults(read)
+        fitted = self._fitted
+        counted = self._policy.scorers if fitted else self._policy.scorers or self._defaults(read)
         asking = [one for one in counted if isinstance(one, Asking)]
         asker = BilledOnce(self._asker) if self._asker else None
         looks = (_look(one, Sitting(case, generation, asker) if asker else None) for one in asking)
         parts = [*read, *await asyncio.gather(*looks)]
-        if isinstance(self._policy.combine, Combination):
-            return _as_fitted(self._policy.combine, case, generation, parts)
+        if fitted:
+            return _as_fitted(fitted, case, generation, parts)
         return self._together(counted, parts)
 
     def _reads(self, name: ReadingName) -> bool:
-        return name not in ONLY_WHERE_NAMED or name in self._policy.scorers
+        named = (*self._policy.scorers, *(self._fitted.names if self._fitted else ()))
+        return name not in ONLY_WHERE_NAMED or name in named
+
+    @property
+    def _fitted(self) -> Combination | None:
+        return self._policy.combine if isinstance(self._policy.combine, Combination) else None
 
     def _named_ahead(self) -> list[Asking]:
         named: tuple[ReadingName | Asking, ...] = self._policy.scorers
-        if not named and "logprob" in _NEVER_GIVEN.get(self._provider, ()):
+        if not named and not self._fitted and "logprob" in NEVER_GIVEN.get(self._provider, ()):
             named = self._without_logprobs()
         return [one for one in named if isinstance(one, Asking)]
 
@@ -88,7 +86,7 @@ class PolicyScorer:
 
     def _together(self, counted: Sequence[ReadingName | Asking], parts: Sequence[Part]) -> Score:
         by_name = {part.name: part for part in parts}
-        names = [_name(one) for one in counted]
+        names = [name_of(one) for one in counted]
         counting = [by_name[name] for name in names]
         how = str(self._policy.combine) if self._policy.scorers else "mean"
         return Score(
@@ -136,81 +134,3 @@ def _combine(how: str, values: list[float | None]) -> float | None:
 def _lowest_by_field(parts: Sequence[Part]) -> dict[str, float]:
     names = dict.fromkeys(name for part in parts for name in part.fields)
     return {name: min(part.fields[name] for part in parts if name in part.fields) for name in names}
-
-
-def models_asked(policy: Policy, second: str | None) -> tuple[str, ...]:
-    """The models that the policy's scorers name, beside the one that drafts.
-
-    Args:
-        policy: Whose scorers are looked at.
-        second: What `SECOND` stands for.
-    """
-    named = (model for one in policy.scorers if isinstance(one, Asking) for model in one.models)
-    meant = (second if model == SECOND else model for model in named)
-    return tuple(dict.fromkeys(model for model in meant if model is not None))
-
-
-def check_scorers(
-    policy: Policy, provider: str, *, second: str | None = None, asked: Mapping[str, Provider] | None = None
-) -> None:
-    """Refuse a policy that counts on what can never give a confidence, so that every case would go to review.
-
-    A model of OpenAI may still give no token logprobs; then its cases go to review with the reason `no_score`.
-
-    Args:
-        policy: Whose scorers are looked at.
-        provider: The name of the provider that drafts.
-        second: What `SECOND` stands for; `None` where there is no second model.
-        asked: The providers of `models_asked`, by those names.
-
-    Raises:
-        ConfigError: If a named scorer could only ever leave the score `None`, or two have the same name.
-    """
-    missing = [name for name in policy.scorers if name in _NEVER_GIVEN.get(provider, ())]
-    if missing:
-        raise ConfigError(
-            f"policy.scorers names {missing[0]!r}, which {provider} never gives, so every case would go to review; "
-            "name another one, or leave scorers empty"
-        )
-    names = [_name(one) for one in policy.scorers]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ConfigError(f"policy.scorers names {twice[0]!r} twice; keep one, or give them different models")
-    for scorer in policy.scorers:
-        if isinstance(scorer, Asking):
-            _check_second(scorer, policy, provider, second)
-            _check_asked(scorer, provider, second, asked or {})
-
-
-def _name(scorer: ReadingName | Asking) -> str:
-    return scorer if isinstance(scorer, str) else scorer.name
-
-
-_KEY_OF_SECOND = {"openai": "ANTHROPIC_API_KEY", "anthropic": "OPENAI_API_KEY"}
-"""By the provider that drafts."""
-
-
-def _check_second(scorer: Asking, policy: Policy, provider: str, second: str | None) -> None:
-    if SECOND not in scorer.models or second is not None:
-        return
-    key = _KEY_OF_SECOND.get(provider) if policy.second_model == "auto" else None
-    raise ConfigError(
-        f"policy.scorers names {scorer.name!r}, which asks a second model, and there is none: "
-        f"set {f'{key}, or ' if key else ''}policy.second_model to 'provider:name'"
-    )
-
-
-def _check_asked(scorer: Asking, provider: str, second: str | None, asked: Mapping[str, Provider]) -> None:
-    """Whether those whom the scorer asks can give what it needs."""
-    for model in (second if model == SECOND else model for model in scorer.models):
-        found = asked.get(model or "")
-        name = provider if model is None else found.name if found else model.partition(":")[0]
-        if scorer.needs_logprobs and "logprob" in _NEVER_GIVEN.get(name, ()):
-            raise ConfigError(
-                f"policy.scorers names {scorer.name!r}, which needs token log probabilities, and {name} never gives "
-                "them; give it a model of OpenAI, or use 'judge'"
-            )
-        if scorer.needs_decider and found is not None and not isinstance(found, Decider):
-            raise ConfigError(
-                f"policy.scorers names {scorer.name!r}, and {model} is no decider; "
-                "name one, such as 'openai:gpt-6-luna'"
-            )

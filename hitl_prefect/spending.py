@@ -22,7 +22,7 @@ from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Usage
 from hitl_prefect.policy import Policy
 from hitl_prefect.prices import cost_usd, price_of, price_table
-from hitl_prefect.scoring import models_asked
+from hitl_prefect.scorer_checks import models_asked
 
 __all__ = ["Paid", "check_prices", "paid_by", "stop_if_spent", "within_budget"]
 

@@ -13,10 +13,11 @@ from hitl_prefect.scorers.base import SECOND, Asker, Asking
 from hitl_prefect.scorers.decisions import Decisions
 from hitl_prefect.scorers.judge import Judge
 from hitl_prefect.scorers.p_true import PTrue
-from hitl_prefect.scorers.reading import ONLY_WHERE_NAMED, READING, ReadingName
+from hitl_prefect.scorers.reading import NEVER_GIVEN, ONLY_WHERE_NAMED, READING, ReadingName
 from hitl_prefect.scorers.semantic_entropy import SemanticEntropy
 
 __all__ = [
+    "NEVER_GIVEN",
     "ONLY_WHERE_NAMED",
     "READING",
     "SECOND",

@@ -8,7 +8,7 @@ from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation, Part
 from hitl_prefect.protocols import Decided, Question, Reply, Request
 
-__all__ = ["SECOND", "Asker", "Asking", "Sitting", "Wanted"]
+__all__ = ["SECOND", "Asker", "Asking", "Sitting", "Wanted", "name_of"]
 
 SECOND = "second"
 """Stands for the model of another provider that the policy names, or that a key in the environment opens."""
@@ -100,3 +100,8 @@ class Asking(Frozen):
             HitlError: If it could not be found out; the caller makes that a part without a confidence.
         """
         raise NotImplementedError
+
+
+def name_of(scorer: "str | Asking") -> str:
+    """The name of a scorer of a policy, whether it reads the draft or asks."""
+    return scorer if isinstance(scorer, str) else scorer.name

@@ -9,7 +9,7 @@ from hitl_prefect.grounding import Source, checked_by_field
 from hitl_prefect.hedging import hedges, hedging_confidence
 from hitl_prefect.models import Case, Generation, Part
 
-__all__ = ["ONLY_WHERE_NAMED", "READING", "ReadingName"]
+__all__ = ["NEVER_GIVEN", "ONLY_WHERE_NAMED", "READING", "ReadingName"]
 
 ReadingName = Literal[
     "stated",
@@ -100,3 +100,12 @@ READING: dict[ReadingName, Reader] = {
 
 ONLY_WHERE_NAMED: frozenset[ReadingName] = frozenset({"grounding"})
 """Read only where the policy names them: a prompt of 100,000 characters takes 80 ms."""
+
+_LOGPROBS: tuple[ReadingName, ...] = ("logprob", "logprob_min", "logprob_decision", "logprob_fields")
+
+NEVER_GIVEN: dict[str, tuple[ReadingName, ...]] = {
+    "openai": ("probability",),
+    "anthropic": ("probability", *_LOGPROBS),
+    "embedded": ("stated", *_LOGPROBS),
+}
+"""By provider what none of its models gives. A model of OpenAI may give no log probabilities either."""

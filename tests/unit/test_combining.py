@@ -5,10 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from hitl_prefect.asking import DirectAsker
 from hitl_prefect.combining import Combination, FittedFor, Term
+from hitl_prefect.drafts import request_for
+from hitl_prefect.errors import ConfigError
 from hitl_prefect.form_description import describe
 from hitl_prefect.models import Part
 from hitl_prefect.policy import Policy
+from hitl_prefect.providers.scripted import ScriptedProvider
+from hitl_prefect.scorer_checks import check_scorers
 from hitl_prefect.scoring import PolicyScorer
 from tests.unit.making import a_case, a_generation, a_route
 
@@ -96,6 +101,23 @@ async def test_a_policy_leaves_a_draft_of_another_model_unscored():
     assert score.parts[-1].reason == "fitted for gpt-5-mini, gpt-5, and gpt-6 drafted"
 
 
+async def test_nobody_is_asked_for_what_it_does_not_count_on():
+    """A combination of scorers that only read the draft needs no second model, and costs nothing."""
+    asked = []
+
+    async def resolve(name):
+        asked.append(name)
+        return ScriptedProvider(["{}"])
+
+    case = a_case()
+    asker = DirectAsker(request_for(case), drafted_by="anthropic:a", second="openai:b", resolve=resolve)
+    scorer = PolicyScorer(Policy(combine=FITTED), asker, provider="anthropic")
+    await scorer.ahead(case)
+    score = await scorer.score(case, a_generation(stated_confidence=0.5))
+
+    assert (score.confidence, asked) == (FITTED.apply(parts()), [])
+
+
 async def test_the_reviewer_reads_what_the_confidence_is_made_of():
     """In the form, beside the scores."""
     policy = Policy(scorers=("stated", "hedging"), combine=FITTED)
@@ -122,6 +144,14 @@ def test_a_policy_that_would_never_ask_a_scorer_that_counts_is_refused():
     assert Policy(scorers=("agreement",), combine=asked).combine == asked
     with pytest.raises(ValidationError, match="fitted on \\['agreement'\\], which scorers does not name"):
         Policy(scorers=("stated",), combine=asked)
+
+
+def test_a_combination_that_counts_on_what_a_provider_never_gives_is_refused():
+    """Before the first case, as for named scorers."""
+    fitted = FITTED.model_copy(update={"terms": (Term(name="logprob", weight=1, centre=0.5),)})
+
+    with pytest.raises(ConfigError, match=r"policy\.combine names 'logprob', which anthropic never gives"):
+        check_scorers(Policy(combine=fitted), "anthropic")
 
 
 @pytest.mark.parametrize(

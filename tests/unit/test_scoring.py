@@ -8,8 +8,9 @@ from hitl_prefect.hedging import hedges, hedging_confidence
 from hitl_prefect.models import LogprobSummary, Part
 from hitl_prefect.policy import Policy
 from hitl_prefect.providers.scripted import ScriptedProvider
+from hitl_prefect.scorer_checks import check_scorers, models_asked
 from hitl_prefect.scorers import ONLY_WHERE_NAMED, READING, Agreement, Decisions, Judge, PTrue, SemanticEntropy
-from hitl_prefect.scoring import PolicyScorer, check_scorers, models_asked
+from hitl_prefect.scoring import PolicyScorer
 from tests.unit.making import a_case, a_generation
 from tests.unit.seating import ScriptedDecider
 
