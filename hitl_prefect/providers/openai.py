@@ -5,10 +5,12 @@ import asyncio
 import openai
 from pydantic import SecretStr
 
-from hitl_prefect.protocols import OnText, Reply, Request
+from hitl_prefect.messages import Message
+from hitl_prefect.protocols import Decided, OnText, Question, Reply, Request
 from hitl_prefect.providers._apis import Api, ApiInUse, blames_the_api, other_than, usual_api
 from hitl_prefect.providers._chat import ChatAssembly, ChatBody, asked_of_chat, chat_reply
 from hitl_prefect.providers._clients import client_of, sending
+from hitl_prefect.providers._decisions import DecisionBody, asked_of_decisions, decided
 from hitl_prefect.providers._endpoint import Endpoint, endpoint
 from hitl_prefect.providers._exchange import exchange, exchange_streamed
 from hitl_prefect.providers._memory import known, remember
@@ -71,6 +73,19 @@ class OpenAIProvider:
             async with asyncio.timeout(self._endpoint.timeout_s):
                 client = await client_of(self._endpoint, _client)
                 return await self._ask(client, request, on_text)
+
+    async def decide(self, messages: tuple[Message, ...], questions: tuple[Question, ...]) -> Decided:
+        """Ask all questions about the same messages in one call of the Decisions API, which `gpt-6-luna` serves.
+
+        Raises:
+            RateLimited, ProviderUnavailable: Trying again can help.
+            ProviderDenied: It cannot.
+        """
+        asked = asked_of_decisions(self.model, messages, questions)
+        with translated(Call(self.model, self._endpoint, messages), openai):
+            async with asyncio.timeout(self._endpoint.timeout_s):
+                client = await client_of(self._endpoint, _client)
+                return decided(await exchange(client.decisions, asked, DecisionBody), self.model, questions)
 
     async def _ask(self, client: openai.AsyncOpenAI, request: Request, on_text: OnText | None) -> Reply:
         about = (str(client.base_url), self.model)
