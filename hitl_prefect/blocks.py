@@ -3,7 +3,7 @@
 Importing this module loads no SDK; keys are `SecretStr` and leave the block only inside an SDK's client.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
@@ -31,12 +31,18 @@ class OpenAIModel(Block):
     api_key: SecretStr | None = Field(default=None, description="Empty: OPENAI_API_KEY of the worker.")
     base_url: str | None = Field(default=None, description="Another server that speaks the same protocol.")
     timeout_s: float = Field(default=120, gt=0, description="Seconds until a call is given up.")
+    api: Literal["auto", "chat", "responses"] = Field(
+        default="auto",
+        description="Chat Completions or Responses; auto: what the model is made for, and Chat Completions elsewhere.",
+    )
 
     def get_provider(self) -> "Provider":
         """The provider that this block describes."""
         from hitl_prefect.providers.openai import OpenAIProvider
 
-        return OpenAIProvider(self.model, api_key=self.api_key, base_url=self.base_url, timeout_s=self.timeout_s)
+        return OpenAIProvider(
+            self.model, api_key=self.api_key, base_url=self.base_url, timeout_s=self.timeout_s, api=self.api
+        )
 
 
 class AnthropicModel(Block):

@@ -5,16 +5,12 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import anthropic
 from anthropic.types.messages import MessageBatch
 
-from hitl_prefect.answers import AnswerType, answer_type
 from hitl_prefect.canonical import canonical_bytes
-from hitl_prefect.errors import ConfigError
-from hitl_prefect.messages import Image, Message
 from hitl_prefect.protocols import (
     BatchLimits,
     BatchLook,
@@ -26,10 +22,13 @@ from hitl_prefect.protocols import (
     SoughtBatch,
 )
 from hitl_prefect.providers._batch_wire import CALL_S, batch_call, check_id, given_id, json_lines, refused
-from hitl_prefect.providers._wire import CutOff, Endpoint, json_object
-from hitl_prefect.providers.anthropic import _Answered
+from hitl_prefect.providers._claude import MessageBody, asked_of_messages, message_reply
+from hitl_prefect.providers._endpoint import Endpoint
+from hitl_prefect.providers._events import json_object
+from hitl_prefect.providers._exchange import Answered, read_as
+from hitl_prefect.providers._wire import CutOff
 
-__all__ = ["AnthropicBatches", "message_body"]
+__all__ = ["AnthropicBatches"]
 
 
 class AnthropicBatches:
@@ -53,7 +52,7 @@ class AnthropicBatches:
 
     def line(self, custom_id: str, request: Request) -> bytes:
         """One of the requests."""
-        return canonical_bytes({"custom_id": custom_id, "params": message_body(self._model, request)})
+        return canonical_bytes({"custom_id": custom_id, "params": asked_of_messages(self._model, request)})
 
     async def upload(self, key: str, lines: Sequence[bytes]) -> None:
         """The requests go with the call that makes the batch."""
@@ -144,47 +143,6 @@ class AnthropicBatches:
             raise self._call.lost(exc) from exc
 
 
-def message_body(model: str, request: Request) -> dict[str, Any]:
-    """The body of a message, as `client.messages.create` sends it.
-
-    Raises:
-        ConfigError: If the answer type cannot be described to Claude.
-    """
-    body: dict[str, Any] = {
-        "model": model,
-        "max_tokens": request.max_tokens,
-        "messages": [{"role": one.role, "content": _content(one)} for one in request.messages if one.role != "system"],
-    }
-    if system := "\n\n".join(one.text for one in request.messages if one.role == "system"):
-        body["system"] = system
-    if request.structured:
-        schema = _schema(answer_type(request.answer), request.ask_confidence)
-        body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
-    return body
-
-
-@lru_cache(maxsize=64)
-def _schema(answer: AnswerType, ask_confidence: bool) -> dict[str, Any]:
-    # Kept: it takes 3 ms, and a batch has 100,000 requests.
-    draft = answer.draft_model(ask_confidence=ask_confidence)
-    try:
-        return anthropic.transform_schema(draft)
-    except ValueError as exc:
-        raise ConfigError(f"answer={answer.answer!r} cannot be described to Claude: {exc}") from exc
-
-
-def _content(message: Message) -> str | list[dict[str, Any]]:
-    if not any(isinstance(piece, Image) for piece in message.pieces):
-        return message.text
-    return [_image(one) if isinstance(one, Image) else {"type": "text", "text": one} for one in message.pieces]
-
-
-def _image(image: Image) -> dict[str, Any]:
-    if image.url:
-        return {"type": "image", "source": {"type": "url", "url": image.url}}
-    return {"type": "image", "source": {"type": "base64", "media_type": image.media_type, "data": image.data}}
-
-
 def _size(batch: MessageBatch) -> int:
     counts = batch.request_counts
     return counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired
@@ -210,10 +168,10 @@ def _problem(result: dict[str, Any]) -> str:
 
 
 def _reply(message: dict[str, Any], model: str) -> Reply | None:
+    """Read as leniently as every reply; what is none at all is told here and not raised."""
     try:
-        return _Answered(canonical_bytes(message), None).reply(model)
-    except (CutOff, ValueError, TypeError, AttributeError, LookupError):
-        # Read leniently, as every reply is; what is no reply at all is told here and not raised.
+        return message_reply(Answered(read_as(MessageBody, message), None), model)
+    except (CutOff, ValueError):
         return None
 
 

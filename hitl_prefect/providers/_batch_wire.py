@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from hitl_prefect.errors import ConfigError, ProviderError
-from hitl_prefect.protocols import Request
-from hitl_prefect.providers._wire import Call, CutOff, Endpoint, Failure
+from hitl_prefect.providers._endpoint import Endpoint
+from hitl_prefect.providers._wire import Call, CutOff, failure_of
 
 __all__ = ["CALL_S", "batch_call", "check_id", "given_id", "json_lines", "refused"]
 
@@ -20,12 +20,13 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 def batch_call(model: str, endpoint: Endpoint) -> Call:
     """A call to a batch endpoint, seen from the errors that may come of it."""
-    return Call(model, replace(endpoint, timeout_s=CALL_S), Request(messages=(), answer=str))
+    return Call(model, replace(endpoint, timeout_s=CALL_S), ())
 
 
 def refused(call: Call, status: int, code: object, headers: Any) -> ProviderError:
     """The error for a status that is no success, without the provider's words: they may quote one prompt of many."""
-    return call.refused(Failure(status, code if isinstance(code, str) else "", "", headers))
+    told = {"code": code} if isinstance(code, str) else {}
+    return call.refused(failure_of(told, status, headers))
 
 
 def check_id(given: Any) -> str:

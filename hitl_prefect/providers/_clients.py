@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 import httpx2
 
-from hitl_prefect.providers._wire import Endpoint
+from hitl_prefect.providers._endpoint import Endpoint
 
 __all__ = ["client_of", "sending"]
 

@@ -1,37 +1,42 @@
-"""OpenAI's batch endpoint: a file of chat completions, answered within a day at half the price."""
+"""OpenAI's batch endpoint: a file of requests, answered within a day at half the price."""
 
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Literal
 
 import openai
 
-from hitl_prefect.answers import AnswerType, answer_type
 from hitl_prefect.canonical import canonical_bytes
-from hitl_prefect.messages import Image, Message
+from hitl_prefect.messages import Message
 from hitl_prefect.protocols import (
     BatchLimits,
     BatchLook,
     BatchResult,
     FoundBatches,
-    Provider,
     Reply,
     Request,
     SoughtBatch,
 )
+from hitl_prefect.providers._apis import Known
 from hitl_prefect.providers._batch_wire import CALL_S, batch_call, check_id, given_id, json_lines, refused
-from hitl_prefect.providers._memory import known
-from hitl_prefect.providers._wire import CutOff, Endpoint, json_object
-from hitl_prefect.providers.openai import _NO_LOGPROBS, _Answered
+from hitl_prefect.providers._chat import ChatBody, asked_of_chat, chat_reply
+from hitl_prefect.providers._endpoint import Endpoint
+from hitl_prefect.providers._events import json_object
+from hitl_prefect.providers._exchange import Answered, read_as
+from hitl_prefect.providers._responses import ResponsesBody, asked_of_responses, responses_reply
+from hitl_prefect.providers._wire import CutOff, ErrorInReply
+from hitl_prefect.providers.openai import OpenAIProvider
 
-__all__ = ["OpenAIBatches", "chat_body"]
+__all__ = ["OpenAIBatches"]
 
 _METADATA = "hitl_key"
-_COMPLETIONS: Literal["/v1/chat/completions"] = "/v1/chat/completions"
+_URL: dict[str, Literal["/v1/chat/completions", "/v1/responses"]] = {
+    "chat": "/v1/chat/completions",
+    "responses": "/v1/responses",
+}
 _ENDED = {"completed": "completed_at", "expired": "expired_at", "cancelled": "cancelled_at", "failed": "failed_at"}
 """By the status of a batch that has ended: the field that says when."""
 _PROBE = Request(messages=(Message(role="user", content="Answer with the word ok."),), answer=str, max_tokens=256)
@@ -47,24 +52,30 @@ class OpenAIBatches:
 
     limits = BatchLimits(requests=50_000, size_bytes=200_000_000)
 
-    def __init__(self, provider: Provider, endpoint: Endpoint) -> None:
+    def __init__(self, provider: OpenAIProvider, endpoint: Endpoint) -> None:
         self._provider, self._model, self._endpoint = provider, provider.model, endpoint
         self._call = batch_call(provider.model, endpoint)
-        self._logprobs = True
+        self._how = Known(api="chat", logprobs=True)
 
     async def prepare(self) -> None:
-        """Ask the model one small question at once.
+        """Ask the model one small question at once, unless it is known how it is asked.
 
-        A model that refuses token log probabilities would fail every request of the batch, a day later.
+        A model that refuses token log probabilities, or that protocol, would fail every request of the batch, a day
+        later.
         """
-        if not self._refuses_logprobs():
-            await self._provider.generate(_PROBE)
-        self._logprobs = not self._refuses_logprobs()
+        async with self._client() as client:
+            if self._provider.known_by_now(client).logprobs:
+                await self._provider.generate(_PROBE)
+            self._how = self._provider.known_by_now(client)
 
     def line(self, custom_id: str, request: Request) -> bytes:
         """One line of the input file; before `prepare` as long as it can get."""
-        body = chat_body(self._model, request, logprobs=self._logprobs)
-        return canonical_bytes({"custom_id": custom_id, "method": "POST", "url": _COMPLETIONS, "body": body})
+        logprobs = self._how.logprobs and request.logprobs
+        if self._how.api == "chat":
+            body = asked_of_chat(self._model, request, logprobs=logprobs, stream=False)
+        else:
+            body = asked_of_responses(self._model, request, logprobs=logprobs)
+        return canonical_bytes({"custom_id": custom_id, "method": "POST", "url": _URL[self._how.api], "body": body})
 
     async def upload(self, key: str, lines: Sequence[bytes]) -> str:
         """Upload the input file; OpenAI deletes it after 30 days."""
@@ -78,7 +89,7 @@ class OpenAIBatches:
         async with self._client() as client:
             raw = await client.batches.with_raw_response.create(
                 completion_window="24h",
-                endpoint=_COMPLETIONS,
+                endpoint=_URL[self._how.api],
                 input_file_id=uploaded or "",
                 metadata={_METADATA: key},
             )
@@ -131,10 +142,6 @@ class OpenAIBatches:
             raw = await client.batches.with_raw_response.retrieve(check_id(batch_id))
             return json_object(raw.http_response.content)
 
-    def _refuses_logprobs(self) -> bool:
-        client = openai.AsyncOpenAI(api_key="none", base_url=self._endpoint.base_url)
-        return known(_NO_LOGPROBS, str(client.base_url), self._model)
-
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[openai.AsyncOpenAI]:
         with self._translated():
@@ -161,39 +168,6 @@ class OpenAIBatches:
             raise self._call.lost(exc) from exc
 
 
-def chat_body(model: str, request: Request, *, logprobs: bool) -> dict[str, Any]:
-    """The body of a chat completion, as `client.chat.completions.parse` sends it."""
-    body: dict[str, Any] = {
-        "model": model,
-        "messages": [{"role": one.role, "content": _content(one)} for one in request.messages],
-        "max_completion_tokens": request.max_tokens,
-    }
-    if request.structured:
-        strict = _strict(answer_type(request.answer), request.ask_confidence)
-        body["response_format"] = {"type": "json_schema", "json_schema": strict}
-    if logprobs and request.logprobs:
-        body |= {"logprobs": True} | ({"top_logprobs": request.top_logprobs} if request.top_logprobs else {})
-    return body
-
-
-@lru_cache(maxsize=64)
-def _strict(answer: AnswerType, ask_confidence: bool) -> dict[str, Any]:
-    # Kept: it takes 6 ms, and a batch has 50,000 requests.
-    draft = answer.draft_model(ask_confidence=ask_confidence)
-    schema = openai.pydantic_function_tool(draft)["function"]["parameters"]
-    return {"name": draft.__name__, "strict": True, "schema": schema}
-
-
-def _content(message: Message) -> str | list[dict[str, Any]]:
-    if not any(isinstance(piece, Image) for piece in message.pieces):
-        return message.text
-    return [_image(one) if isinstance(one, Image) else {"type": "text", "text": one} for one in message.pieces]
-
-
-def _image(image: Image) -> dict[str, Any]:
-    return {"type": "image_url", "image_url": {"url": image.url or f"data:{image.media_type};base64,{image.data}"}}
-
-
 def _result(line: dict[str, Any] | None, model: str) -> BatchResult:
     custom_id = line.get("custom_id") if line else None
     if line is None or not isinstance(custom_id, str):
@@ -216,10 +190,13 @@ def _problem(what: str, error: object) -> str:
 
 
 def _reply(body: dict[str, Any], model: str, request_id: object) -> Reply | None:
+    """Read as leniently as every reply; what is none at all is told here and not raised."""
+    found = request_id if isinstance(request_id, str) else None
     try:
-        return _Answered(canonical_bytes(body), request_id if isinstance(request_id, str) else None).reply(model)
-    except (CutOff, ValueError, TypeError, AttributeError, LookupError):
-        # Read leniently, as every reply is; what is no reply at all is told here and not raised.
+        if body.get("object") == "response":
+            return responses_reply(Answered(read_as(ResponsesBody, body), found), model)
+        return chat_reply(Answered(read_as(ChatBody, body), found), model)
+    except (CutOff, ErrorInReply, ValueError):
         return None
 
 

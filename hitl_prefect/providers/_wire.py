@@ -1,31 +1,30 @@
-"""What both wires share: the key, the deadline, and turning a failed HTTP call into an error of ours.
+"""What goes wrong on either wire becomes one error of ours.
 
 An error message names the model, the HTTP status, the provider's code and what to do next. It holds no key and no
 prompt, though providers like to quote both.
 """
 
-import json
-import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
-from typing import Any, Literal
+from types import ModuleType
 
-from pydantic import AnyHttpUrl, SecretStr, TypeAdapter, ValidationError
+import httpx2
 
-from hitl_prefect.errors import ConfigError, ProviderDenied, ProviderError, ProviderUnavailable, RateLimited
-from hitl_prefect.protocols import Request
+from hitl_prefect.errors import ProviderDenied, ProviderError, ProviderUnavailable, RateLimited
+from hitl_prefect.messages import Message
+from hitl_prefect.providers._endpoint import Endpoint
 
-__all__ = ["Call", "CutOff", "Endpoint", "Failure", "endpoint", "json_object", "retry_after"]
+__all__ = ["Call", "CutOff", "ErrorInReply", "Failure", "failure_of", "retry_after", "translated"]
 
 _LONGEST = 200
 """Characters of a provider's own words that an error message keeps."""
 _QUOTED = 16
 """So many characters in common with the prompt count as a quotation of it."""
-_WEB_ADDRESS: TypeAdapter[AnyHttpUrl | None] = TypeAdapter(AnyHttpUrl | None)
 _KEY = re.compile(r"\bsk-[\w*.-]{4,}")
 _TRY_AGAIN = {408, 409, 425}
 _NEXT_STEP = {
@@ -38,47 +37,39 @@ _NEXT_STEP = {
 }
 
 
-@dataclass(frozen=True)
-class Endpoint:
-    """Where to ask, with what, and for how long."""
-
-    sdk: Literal["openai", "anthropic"]
-    key: SecretStr
-    base_url: str | None
-    timeout_s: float
-    """The longest that one call may take, all in all."""
-
-
-def endpoint(
-    sdk: Literal["openai", "anthropic"], api_key: SecretStr | None, base_url: str | None, timeout_s: float
-) -> Endpoint:
-    """What was given, and the SDK's environment variables for the rest.
-
-    Raises:
-        ConfigError: If there is no key, or the base URL is no web address.
-    """
-    return Endpoint(sdk, _key(f"{sdk.upper()}_API_KEY", api_key), _url(f"{sdk.upper()}_BASE_URL", base_url), timeout_s)
-
-
-def _key(variable: str, given: SecretStr | None) -> SecretStr:
-    key = given.get_secret_value() if given else os.environ.get(variable, "")
-    if not key.strip():
-        raise ConfigError(f"no API key: set {variable}, or save one in a model block (`blocks/save_blocks.py`)")
-    return SecretStr(key.strip())
-
-
-def _url(variable: str, given: str | None) -> str | None:
-    url = given or os.environ.get(variable)
-    try:
-        _WEB_ADDRESS.validate_python(url)
-    except ValidationError:
-        # Neither the value nor the cause, which quotes it: some base URLs hold a password.
-        raise ConfigError(f"the base URL is no http(s) address; correct {variable}, or the saved block") from None
-    return url
+_STATUS_OF = {
+    "authentication_error": 401,
+    "billing_error": 402,
+    "bio_policy": 400,
+    "data_residency_mismatch": 400,
+    "image_too_large": 413,
+    "insufficient_quota": 429,
+    "invalid_api_key": 401,
+    "invalid_image": 400,
+    "invalid_image_url": 400,
+    "invalid_prompt": 400,
+    "invalid_request_error": 400,
+    "misalignment_policy_violation": 400,
+    "not_found_error": 404,
+    "overloaded_error": 529,
+    "permission_error": 403,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "request_too_large": 413,
+}
+"""What an error inside a reply would have been as an HTTP status; any other is the server's own fault."""
 
 
 class CutOff(Exception):
     """The body of a reply is not whole, or is not a reply."""
+
+
+class ErrorInReply(Exception):
+    """The provider said 200, and then sent an error in place of the reply or of its end."""
+
+    def __init__(self, body: object) -> None:
+        super().__init__("the reply holds an error")
+        self.body = body
 
 
 @dataclass(frozen=True)
@@ -89,7 +80,21 @@ class Failure:
     code: str
     """The provider's own name for the error; empty where it gives none."""
     message: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    where: str = ""
+    """The HTTP status in words, or that the error came inside of a reply."""
+
+
+def failure_of(body: object, status: int | None = None, headers: Mapping[str, str] | None = None) -> Failure:
+    """The failure in the error body of either provider, with or without its envelope; `status` is that of HTTP."""
+    error = body.get("error", body) if isinstance(body, dict) else body
+    error = error if isinstance(error, dict) else {"message": error}
+    details = error.get("details")
+    precise = details.get("error_code") if isinstance(details, dict) else None
+    code = str(precise or error.get("code") or error.get("type") or "")
+    where = "error inside the reply:" if status is None else f"HTTP {status}"
+    message = str(error.get("message") or "") if isinstance(body, dict) else ""
+    return Failure(status or _STATUS_OF.get(code, 500), code, message, headers or {}, where)
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ class Call:
 
     model: str
     endpoint: Endpoint
-    request: Request
+    messages: tuple[Message, ...]
 
     @property
     def _who(self) -> str:
@@ -106,7 +111,7 @@ class Call:
 
     def refused(self, failure: Failure) -> ProviderError:
         """The error for an HTTP status that is not a success."""
-        said = f"HTTP {failure.status}{_spaced(failure.code)}{self._quoted(failure.message)}"
+        said = f"{failure.where}{_spaced(failure.code)}{self._quoted(failure.message)}"
         # OpenAI answers 429 for an empty account too; no waiting mends that.
         if failure.status == 429 and failure.code != "insufficient_quota":
             wait_s = retry_after(failure.headers)
@@ -130,7 +135,7 @@ class Call:
         """The provider's words, shortened, or nothing where they hold a piece of the prompt."""
         said = " ".join(message.replace(self.endpoint.key.get_secret_value(), "[key]").split())
         said = _KEY.sub("[key]", said)[:_LONGEST]
-        if not said or any(_quotes(said, one.text) for one in self.request.messages):
+        if not said or any(_quotes(said, one.text) for one in self.messages):
             return ""
         return f" ({said})"
 
@@ -175,16 +180,21 @@ def _seconds_until(date: str | None) -> float | None:
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def json_object(body: bytes) -> dict[str, Any]:
-    """A JSON object as it came over the wire.
+@contextmanager
+def translated(call: Call, sdk: ModuleType) -> Iterator[None]:
+    """Turn what the SDK raises, and what its HTTP client raises under a stream, into an error of ours.
 
     Raises:
-        CutOff: If the body ends too early, or is something else.
+        RateLimited, ProviderUnavailable, ProviderDenied: As the failure is.
     """
     try:
-        data = json.loads(body)
-    except ValueError:
-        data = None
-    if not isinstance(data, dict):
-        raise CutOff("the reply is no JSON object, or was cut off")
-    return data
+        yield
+    except sdk.APIStatusError as exc:
+        # Without its cause: the SDK's message quotes the body, and the body may quote the prompt or the key.
+        raise call.refused(failure_of(exc.body, exc.status_code, exc.response.headers)) from None
+    except ErrorInReply as exc:
+        raise call.refused(failure_of(exc.body)) from None
+    except (sdk.APITimeoutError, httpx2.TimeoutException, TimeoutError) as exc:
+        raise call.timed_out() from exc
+    except (sdk.APIConnectionError, httpx2.RequestError, CutOff) as exc:
+        raise call.lost(exc) from exc

@@ -1,35 +1,38 @@
-"""OpenAI, or any server that speaks its chat completions."""
+"""OpenAI, or any server that speaks one of its protocols."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
 
 import openai
-from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
-from openai.types.chat.chat_completion import Choice
-from openai.types.shared_params import ResponseFormatJSONSchema
 from pydantic import SecretStr
 
-from hitl_prefect.answers import AnswerType, answer_type
 from hitl_prefect.messages import Message
-from hitl_prefect.models import Usage
-from hitl_prefect.protocols import Batches, OnText, Reply, Request, Token
+from hitl_prefect.protocols import Batches, Decided, OnText, Question, Reply, Request
+from hitl_prefect.providers._apis import Api, ApiInUse, Known, blames_the_api, other_than, usual_api
+from hitl_prefect.providers._chat import ChatAssembly, ChatBody, asked_of_chat, chat_reply
 from hitl_prefect.providers._clients import client_of, sending
+from hitl_prefect.providers._decisions import DecisionBody, asked_of_decisions, decided
+from hitl_prefect.providers._endpoint import Endpoint, endpoint
+from hitl_prefect.providers._exchange import exchange, exchange_streamed
 from hitl_prefect.providers._memory import known, remember
-from hitl_prefect.providers._wire import Call, CutOff, Endpoint, Failure, endpoint, json_object
+from hitl_prefect.providers._responses import ResponsesAssembly, ResponsesBody, asked_of_responses, responses_reply
+from hitl_prefect.providers._wire import Call, translated
 
 __all__ = ["OpenAIProvider"]
 
 _NO_LOGPROBS = "no-logprobs"
+_OTHER_API = "other-api"
+_FACTS = (_NO_LOGPROBS, _OTHER_API)
+"""What a model may turn out to be like; each is found out by a refused request, and kept for a week."""
 
 
 class OpenAIProvider:
     """A model behind OpenAI's API.
 
-    Token log probabilities are asked for until the model refuses them once; for a week it is then asked without, by
+    Two protocols lead to it. `auto` uses Responses for the models that reason, at OpenAI itself, and Chat Completions
+    for its older models (`gpt-4…`, `gpt-3.5…`, `chatgpt-4o…`) and at any other address. Where the server says that the
+    model is served by the other one, that one is used.
+
+    Token log probabilities are asked for until the model refuses them once. Both facts are remembered for a week, by
     every process of this user.
     Connections are kept open for as long as the event loop runs: the loop of one Prefect task is not that of the next.
 
@@ -38,6 +41,7 @@ class OpenAIProvider:
         api_key: `OPENAI_API_KEY` where not given.
         base_url: `OPENAI_BASE_URL` where not given, and OpenAI itself where that is not set.
         timeout_s: The longest that one call may take, all in all.
+        api: `auto`, or the protocol to use, come what may.
 
     Raises:
         ConfigError: If there is no key, or the base URL is no web address.
@@ -46,22 +50,29 @@ class OpenAIProvider:
     name = "openai"
 
     def __init__(
-        self, model: str, *, api_key: SecretStr | None = None, base_url: str | None = None, timeout_s: float = 120
+        self,
+        model: str,
+        *,
+        api_key: SecretStr | None = None,
+        base_url: str | None = None,
+        timeout_s: float = 120,
+        api: Api = "auto",
     ) -> None:
         self.model = model
+        self.api = api
         self._endpoint = endpoint("openai", api_key, base_url, timeout_s)
 
-    async def generate(self, request: Request, *, on_text: OnText | None = None) -> Reply:  # noqa: ARG002
-        """Ask once, and once more where the model turns out to give no token log probabilities.
+    async def generate(self, request: Request, *, on_text: OnText | None = None) -> Reply:
+        """Ask once, and once more for each thing that the model turns out not to take.
 
         Raises:
             RateLimited, ProviderUnavailable: Trying again can help.
             ProviderDenied: It cannot.
         """
-        with _translated(Call(self.model, self._endpoint, request)):
+        with translated(Call(self.model, self._endpoint, request.messages), openai):
             async with asyncio.timeout(self._endpoint.timeout_s):
                 client = await client_of(self._endpoint, _client)
-                return (await self._ask(client, request)).reply(self.model)
+                return await self._ask(client, request, on_text)
 
     def batches(self) -> Batches:
         """The batch endpoint: an answer within a day, at half the price."""
@@ -69,126 +80,97 @@ class OpenAIProvider:
 
         return OpenAIBatches(self, self._endpoint)
 
-    async def _ask(self, client: openai.AsyncOpenAI, request: Request) -> "_Answered":
-        model = (str(client.base_url), self.model)
-        if known(_NO_LOGPROBS, *model):
-            return await self._post(client, request, logprobs=False)
-        try:
-            return await self._post(client, request, logprobs=True)
-        except openai.APIStatusError as exc:
-            if not _refuses_logprobs(exc):
-                raise
-        answered = await self._post(client, request, logprobs=False)
-        remember(_NO_LOGPROBS, *model)
-        return answered
+    def known_by_now(self, client: openai.AsyncOpenAI) -> Known:
+        """How to ask the model, as far as it was found out; nobody is asked here."""
+        facts = {fact for fact in _FACTS if known(fact, str(client.base_url), self.model)}
+        return Known(api=self._api(client, facts), logprobs=_NO_LOGPROBS not in facts)
 
-    async def _post(self, client: openai.AsyncOpenAI, request: Request, *, logprobs: bool) -> "_Answered":
-        # `create`, not `parse`, which raises where the text does not validate, and the text would be lost.
-        raw = await client.chat.completions.with_raw_response.create(
-            model=self.model,
-            messages=[_message(one) for one in request.messages],
-            response_format=_format(answer_type(request.answer), request.ask_confidence),
-            max_completion_tokens=request.max_tokens,
-            logprobs=True if logprobs else openai.omit,
-            stream=False,
-        )
-        return _Answered(raw.http_response.content, raw.request_id)
+    async def decide(self, messages: tuple[Message, ...], questions: tuple[Question, ...]) -> Decided:
+        """Ask all questions about the same messages in one call of the Decisions API, which `gpt-6-luna` serves.
+
+        Raises:
+            RateLimited, ProviderUnavailable: Trying again can help.
+            ProviderDenied: It cannot.
+        """
+        asked = asked_of_decisions(self.model, messages, questions)
+        with translated(Call(self.model, self._endpoint, messages), openai):
+            async with asyncio.timeout(self._endpoint.timeout_s):
+                client = await client_of(self._endpoint, _client)
+                return decided(await exchange(client.decisions, asked, DecisionBody), self.model, questions)
+
+    async def _ask(self, client: openai.AsyncOpenAI, request: Request, on_text: OnText | None) -> Reply:
+        about = (str(client.base_url), self.model)
+        before = {fact for fact in _FACTS if known(fact, *about)}
+        facts = set(before)
+        while True:
+            try:
+                reply = await self._post(client, request, on_text, facts)
+            except openai.APIStatusError as exc:
+                facts.add(self._learned(exc, facts))
+            else:
+                # Not before: a request that fails in both ways teaches nothing.
+                for fact in facts - before:
+                    remember(fact, *about)
+                return reply
+
+    def _learned(self, exc: openai.APIStatusError, facts: set[str]) -> str:
+        """What the refusal says of the model; raised again where that is nothing new."""
+        if _refuses_logprobs(exc) and _NO_LOGPROBS not in facts:
+            return _NO_LOGPROBS
+        if self.api == "auto" and blames_the_api(exc.status_code, exc.message) and _OTHER_API not in facts:
+            return _OTHER_API
+        raise exc
+
+    async def _post(
+        self, client: openai.AsyncOpenAI, request: Request, on_text: OnText | None, facts: set[str]
+    ) -> Reply:
+        logprobs = request.logprobs and _NO_LOGPROBS not in facts
+        if self._api(client, facts) == "chat":
+            return await self._chat(client, request, on_text, logprobs)
+        return await self._responses(client, request, on_text, logprobs)
+
+    def _api(self, client: openai.AsyncOpenAI, facts: set[str]) -> ApiInUse:
+        if self.api != "auto":
+            return self.api
+        usual = usual_api(self.model, client.base_url.host)
+        return other_than(usual) if _OTHER_API in facts else usual
+
+    async def _chat(
+        self, client: openai.AsyncOpenAI, request: Request, on_text: OnText | None, logprobs: bool
+    ) -> Reply:
+        completions = client.chat.completions
+        asked = asked_of_chat(self.model, request, logprobs=logprobs, stream=on_text is not None)
+        if on_text is None:
+            answered = await exchange(completions, asked, ChatBody)
+        else:
+            answered = await exchange_streamed(completions, asked, on_text, ChatAssembly)
+        return chat_reply(answered, self.model)
+
+    async def _responses(
+        self, client: openai.AsyncOpenAI, request: Request, on_text: OnText | None, logprobs: bool
+    ) -> Reply:
+        asked = asked_of_responses(self.model, request, logprobs=logprobs)
+        if on_text is None:
+            answered = await exchange(client.responses, asked, ResponsesBody)
+        else:
+            answered = await exchange_streamed(client.responses, asked, on_text, ResponsesAssembly)
+        return responses_reply(answered, self.model)
 
 
 def _client(endpoint: Endpoint) -> openai.AsyncOpenAI:
+    how = sending(endpoint)
     return openai.AsyncOpenAI(
         api_key=endpoint.key.get_secret_value(),
         base_url=endpoint.base_url,
         max_retries=0,
-        http_client=openai.DefaultAsyncHttpxClient(**sending(endpoint)),
+        timeout=how["timeout"],
+        http_client=openai.DefaultAsyncHttpxClient(**how),
     )
-
-
-@contextmanager
-def _translated(call: Call) -> Iterator[None]:
-    try:
-        yield
-    except openai.APIStatusError as exc:
-        # Without its cause: the SDK's message quotes the body, and the body may quote the prompt or the key.
-        raise call.refused(_failure(exc)) from None
-    except (openai.APITimeoutError, TimeoutError) as exc:
-        raise call.timed_out() from exc
-    except (openai.APIConnectionError, CutOff) as exc:
-        raise call.lost(exc) from exc
-
-
-@dataclass(frozen=True)
-class _Answered:
-    body: bytes
-    request_id: str | None
-
-    def reply(self, model: str) -> Reply:
-        """What stands in the body, read leniently: compatible servers leave fields out.
-
-        Raises:
-            CutOff: If there is no choice in it.
-        """
-        data = json_object(self.body)
-        if not data.get("choices"):
-            raise CutOff("the reply holds no choice")
-        completion = ChatCompletion.construct(**{"model": model, **data})
-        choice = completion.choices[0]
-        return Reply(
-            text=choice.message.refusal or choice.message.content or "",
-            finish=_finish(choice),
-            model=completion.model,
-            tokens=_tokens(choice),
-            usage=_usage(completion),
-            request_id=self.request_id,
-        )
-
-
-@lru_cache(maxsize=256)
-def _format(answer: AnswerType, ask_confidence: bool) -> ResponseFormatJSONSchema:
-    """The strict JSON schema as `parse` sends it; made once per answer type, since making it takes 2 ms."""
-    draft = answer.draft_model(ask_confidence=ask_confidence)
-    schema = openai.pydantic_function_tool(draft)["function"]["parameters"]
-    return {"type": "json_schema", "json_schema": {"name": draft.__name__, "strict": True, "schema": schema}}
-
-
-def _message(message: Message) -> ChatCompletionMessageParam:
-    match message.role:
-        case "system":
-            return {"role": "system", "content": message.text}
-        case "user":
-            return {"role": "user", "content": message.text}
-        case "assistant":
-            return {"role": "assistant", "content": message.text}
-
-
-def _finish(choice: Choice) -> Literal["stop", "length", "refusal"]:
-    if choice.message.refusal or choice.finish_reason == "content_filter":
-        return "refusal"
-    return "length" if choice.finish_reason == "length" else "stop"
-
-
-def _tokens(choice: Choice) -> tuple[Token, ...]:
-    content = (choice.logprobs.content if choice.logprobs else None) or []
-    return tuple(
-        Token(text=one.token, logprob=one.logprob, utf8=None if one.bytes is None else tuple(one.bytes))
-        for one in content
-    )
-
-
-def _usage(completion: ChatCompletion) -> Usage:
-    if completion.usage is None:
-        return Usage()
-    return Usage(input_tokens=completion.usage.prompt_tokens, output_tokens=completion.usage.completion_tokens)
-
-
-def _failure(exc: openai.APIStatusError) -> Failure:
-    message = exc.body.get("message") if isinstance(exc.body, dict) else None
-    return Failure(exc.status_code, str(exc.code or exc.type or ""), str(message or ""), exc.response.headers)
 
 
 def _refuses_logprobs(exc: openai.APIStatusError) -> bool:
     """Whether the request was refused for asking for log probabilities.
 
-    OpenAI's reasoning models answer 400 with `param`, some models 403, and compatible servers 422, both in words.
+    OpenAI's reasoning models answer 400 with `param` or in words, some models 403, and compatible servers 422.
     """
     return exc.status_code in (400, 403, 422) and ("logprobs" in (exc.param or "") or "logprobs" in exc.message)

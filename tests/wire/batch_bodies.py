@@ -8,7 +8,8 @@ from anthropic.types.messages import MessageBatch, MessageBatchIndividualRespons
 from openai.types import Batch, FileObject
 from openai.types.chat import ChatCompletion
 
-from tests.wire.loopback import Said, anthropic_message, chat_completion
+from tests.wire.bodies import anthropic_message, chat_completion
+from tests.wire.said import Said
 
 Provider = Literal["openai", "anthropic"]
 

@@ -37,7 +37,8 @@ from tests.wire.batch_bodies import (
     openai_file,
     openai_line,
 )
-from tests.wire.loopback import Said, anthropic_message, chat_completion
+from tests.wire.bodies import anthropic_message, chat_completion
+from tests.wire.said import Said
 
 Answer = Callable[[str, dict[str, Any]], Any]
 """From the `custom_id` and the body of a request to what comes of it: a text, a `Said`, or a whole line."""

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from hitl_prefect.messages import Message
 from hitl_prefect.protocols import Provider, Request
 from hitl_prefect.providers import _memory
+from hitl_prefect.providers._apis import Api
 from hitl_prefect.providers.anthropic import AnthropicProvider
 from hitl_prefect.providers.openai import OpenAIProvider
 from tests.wire.loopback import LoopbackAI
@@ -27,15 +28,20 @@ def request(*messages: tuple[str, str], answer: object = str, **more: object) ->
     )
 
 
-def openai_at(ai: LoopbackAI, *, model: str = "gpt-5-mini", timeout_s: float = 20) -> OpenAIProvider:
-    return OpenAIProvider(model, api_key=SecretStr(KEY), base_url=ai.openai_url, timeout_s=timeout_s)
+def openai_at(ai: LoopbackAI, *, model: str = "gpt-5-mini", timeout_s: float = 20, api: Api = "auto") -> OpenAIProvider:
+    """Chat Completions, as at any address but OpenAI's own, unless told otherwise."""
+    return OpenAIProvider(model, api_key=SecretStr(KEY), base_url=ai.openai_url, timeout_s=timeout_s, api=api)
+
+
+def responses_at(ai: LoopbackAI, *, model: str = "gpt-5-mini", timeout_s: float = 20) -> OpenAIProvider:
+    return openai_at(ai, model=model, timeout_s=timeout_s, api="responses")
 
 
 def anthropic_at(ai: LoopbackAI, *, model: str = "claude-haiku-4-5", timeout_s: float = 20) -> AnthropicProvider:
     return AnthropicProvider(model, api_key=SecretStr(KEY), base_url=ai.url, timeout_s=timeout_s)
 
 
-@pytest.fixture(params=[openai_at, anthropic_at], ids=["openai", "anthropic"])
+@pytest.fixture(params=[openai_at, responses_at, anthropic_at], ids=["chat", "responses", "messages"])
 def connect(request: pytest.FixtureRequest) -> Connect:
     """Builds the adapter under test against a loopback server."""
     return request.param

@@ -14,56 +14,18 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from threading import Event, Lock, Thread
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-Fault = Literal["hang", "reset", "cut_off", "garbled"]
-"""No answer; connection reset; fewer bytes than announced; a whole body that is half a JSON object."""
+from tests.wire.bodies import body_of
+from tests.wire.said import Answer, Asked, Said, Script
+from tests.wire.streams import encoded, error_event, stream_of
 
-
-@dataclass(frozen=True)
-class Said:
-    """One reply of the server; all but `text` has a default."""
-
-    text: str = ""
-    """What the model writes."""
-    tokens: Sequence[tuple[str, float]] = ()
-    """(text, log probability); sent where the request asks for log probabilities."""
-    finish: Literal["stop", "length", "refusal"] = "stop"
-    """Sent as each protocol writes it."""
-    finish_as: str | None = None
-    """The protocol's own word, where `finish` is too coarse: `content_filter`, `model_context_window_exceeded`."""
-    status: int = 200
-    """Anything from 400 on sends an error body, with `text` as its message."""
-    error: str = "some_error"
-    """The provider's name for the error."""
-    param: str | None = None
-    """The request field that OpenAI blames."""
-    headers: dict[str, str] = field(default_factory=dict)
-    usage: tuple[int, int] = (11, 7)
-    """Tokens of input and of output that the server counts."""
-    delay_s: float = 0
-    fault: Fault | None = None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One request as it came over the wire."""
-
-    path: str
-    headers: dict[str, str]
-    """Names in lower case."""
-    body: dict[str, Any]
-
-
-Answer = str | Said
-Script = Answer | Sequence[Answer] | Callable[[str, dict[str, Any]], Answer]
-"""One reply for all, one after the other with the last repeating, or a function of (path, body)."""
+__all__ = ["Answer", "LoopbackAI", "Said", "Script"]
 
 
 class LoopbackAI:
@@ -168,58 +130,6 @@ class LoopbackAI:
         self._closing.wait(delay_s)
 
 
-def chat_completion(said: Said, body: dict[str, Any]) -> dict[str, Any]:
-    """The body of `POST /v1/chat/completions`; valid for `openai.types.chat.ChatCompletion`."""
-    refused = said.finish == "refusal" and said.finish_as is None
-    content, refusal = (None, said.text) if refused else (said.text, None)
-    message = {"role": "assistant", "content": content, "refusal": refusal}
-    finish = said.finish_as or ("length" if said.finish == "length" else "stop")
-    choice = {"index": 0, "finish_reason": finish, "message": message, "logprobs": _logprobs(said, body)}
-    return {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 1_790_000_000,
-        "model": body["model"],
-        "choices": [choice],
-        "usage": {"prompt_tokens": said.usage[0], "completion_tokens": said.usage[1], "total_tokens": sum(said.usage)},
-    }
-
-
-def _logprobs(said: Said, body: dict[str, Any]) -> dict[str, Any] | None:
-    if not body.get("logprobs") or not said.tokens:
-        return None
-    content = [
-        {"token": text, "bytes": list(text.encode()), "logprob": logprob, "top_logprobs": []}
-        for text, logprob in said.tokens
-    ]
-    return {"content": content, "refusal": None}
-
-
-def anthropic_message(said: Said, body: dict[str, Any]) -> dict[str, Any]:
-    """The body of `POST /v1/messages`; valid for `anthropic.types.Message`."""
-    stop = {"stop": "end_turn", "length": "max_tokens", "refusal": "refusal"}[said.finish]
-    return {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": body["model"],
-        "content": [{"type": "text", "text": said.text}] if said.text else [],
-        "stop_reason": said.finish_as or stop,
-        "stop_sequence": None,
-        "usage": {"input_tokens": said.usage[0], "output_tokens": said.usage[1]},
-    }
-
-
-def openai_error(said: Said) -> dict[str, Any]:
-    """An error as OpenAI sends it."""
-    return {"error": {"message": said.text, "type": said.error, "param": said.param, "code": said.error}}
-
-
-def anthropic_error(said: Said) -> dict[str, Any]:
-    """An error as Anthropic sends it."""
-    return {"type": "error", "error": {"type": said.error, "message": said.text}, "request_id": "req_loopback"}
-
-
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
@@ -258,40 +168,60 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         asked = Asked(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
         said = self.server.ai.answer(asked)
-        self.server.ai.wait(None if said.fault == "hang" else said.delay_s)
-        if said.fault == "reset":
-            self._reset()
-        elif said.fault != "hang":
-            self._send(said, json.dumps(self._body(said, body)).encode())
-
-    def _body(self, said: Said, body: dict[str, Any]) -> dict[str, Any]:
-        claude = self.path.startswith("/v1/messages")
-        if said.status >= 400:
-            return anthropic_error(said) if claude else openai_error(said)
-        return anthropic_message(said, body) if claude else chat_completion(said, body)
+        self.server.ai.wait(said.delay_s)
+        if body.get("stream") and said.status < 400:
+            self._stream(said, body)
+        elif said.fault in ("hang", "reset"):
+            self._break(said)
+        else:
+            self._send(said, json.dumps(body_of(self.path, said, body)).encode())
 
     def _send(self, said: Said, body: bytes) -> None:
+        broken = said.fault in ("cut_off", "garbled")
         half = body[: len(body) // 2]
         announced = half if said.fault == "garbled" else body
+        self._head(said, {"content-type": "application/json", "content-length": str(len(announced))})
+        self.wfile.write(half if broken else body)
+        self.close_connection = said.fault == "cut_off"
+
+    def _stream(self, said: Said, body: dict[str, Any]) -> None:
+        events = stream_of(self.path, said, body)
+        self._head(said, {"content-type": "text/event-stream", "transfer-encoding": "chunked"})
+        for event in events[: said.fault_after] if said.fault else events:
+            self.server.ai.wait(said.pace_s)
+            self._chunk(encoded(event))
+        if said.fault == "error":
+            self._chunk(encoded(error_event(self.path, said)))
+        elif said.fault == "garbled":
+            self._chunk(b'data: {"choices": [{"del\n\n')
+        elif said.fault in ("hang", "reset", "cut_off"):
+            self._break(said)
+            return
+        self._chunk(b"")
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+        self.wfile.flush()
+
+    def _head(self, said: Said, kind: dict[str, str]) -> None:
         self.send_response(said.status)
-        standard = {
-            "content-type": "application/json",
-            "content-length": str(len(announced)),
-            "connection": "close" if said.fault else "keep-alive",
-            "request-id": "req_loopback",
-            "x-request-id": "req_loopback",
-        }
-        for name, value in {**standard, **said.headers}.items():
+        standard = {"request-id": "req_loopback", "x-request-id": "req_loopback", "connection": "keep-alive"}
+        for name, value in {**kind, **standard, **said.headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(half if said.fault else body)
-        self.close_connection = bool(said.fault)
+
+    def _break(self, said: Said) -> None:
+        self.close_connection = True
+        if said.fault == "hang":
+            self.server.ai.wait(None)
+        elif said.fault == "reset":
+            self._reset()
 
     def _reset(self) -> None:
         # A linger time of zero makes close() send a reset in place of an orderly end.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.server.ai.closed(self.connection)
         socket.close(self.connection.detach())
-        self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
         """Keep the tests' output quiet."""

@@ -14,12 +14,9 @@ from hitl_prefect.messages import Image, Message
 from hitl_prefect.models import Case, Usage
 from hitl_prefect.protocols import BatchLimits, Request
 from hitl_prefect.providers import provider_for
-from hitl_prefect.providers._anthropic_batch import message_body
-from hitl_prefect.providers._openai_batch import chat_body
 from tests.wire import batching
 from tests.wire.batch_bodies import anthropic_problem, openai_error_line
 from tests.wire.batching import MODELS, everything_in, open_record, some_cases
-from tests.wire.conftest import anthropic_at, openai_at
 from tests.wire.loopback import LoopbackAI, Said
 
 server, store, model = batching.server, batching.store, batching.model
@@ -141,25 +138,18 @@ async def test_a_case_larger_than_a_batch_is_refused(server, model, monkeypatch)
         split(some_cases(), batches, model)
 
 
-async def test_what_openai_is_sent_is_what_its_sdk_would_send():
-    """The strict schema is that of `client.chat.completions.parse`."""
+async def test_a_batch_asks_what_is_asked_at_once(connect):
+    """The same body, whose schema is that of the SDK's own `parse`; only there is nothing about a stream."""
     request = Request(
         messages=(Message(role="system", content="Be brief."), Message(role="user", content="Who?")), answer=Invoice
     )
     with LoopbackAI() as ai:
-        await openai_at(ai).generate(request)
+        batches = connect(ai).batches()
+        await batches.prepare()
+        await connect(ai).generate(request)
 
-    assert chat_body("gpt-5-mini", request, logprobs=True) | {"stream": False} == ai.requests[0].body
-
-
-async def test_what_anthropic_is_sent_is_what_its_sdk_would_send():
-    request = Request(
-        messages=(Message(role="system", content="Be brief."), Message(role="user", content="Who?")), answer=Invoice
-    )
-    with LoopbackAI() as ai:
-        await anthropic_at(ai).generate(request)
-
-    assert message_body("claude-haiku-4-5", request) == ai.requests[0].body
+    line = json.loads(batches.line("c1", request))
+    assert line.get("body", line.get("params")) == ai.requests[-1].body
 
 
 async def test_images_are_sent_as_each_provider_wants_them(server, store, model):

@@ -1,4 +1,4 @@
-"""What goes wrong on the wire is one of our errors, with the same class for both providers."""
+"""What goes wrong on the wire is one of our errors, with the same class in every protocol, streamed or not."""
 
 import pickle
 import time
@@ -38,17 +38,23 @@ WAYS_TO_FAIL = [
 ]
 
 
-async def failure(provider, **more):
+@pytest.fixture(params=[None, lambda _: None], ids=["whole", "streamed"])
+def on_text(request):
+    """Whether the reply is streamed."""
+    return request.param
+
+
+async def failure(provider, on_text=None, **more):
     """The error of one call."""
     with pytest.raises(ProviderError) as caught:
-        await provider.generate(request(**more))
+        await provider.generate(request(**more), on_text=on_text)
     return caught.value
 
 
 @pytest.mark.parametrize(("said", "error"), WAYS_TO_FAIL, ids=lambda value: getattr(value, "__name__", None))
-async def test_each_failure_has_its_class_and_costs_one_request(connect, said, error):
+async def test_each_failure_has_its_class_and_costs_one_request(connect, on_text, said, error):
     with LoopbackAI(said) as ai:
-        raised = await failure(connect(ai, timeout_s=0.5 if said.fault == "hang" else 20))
+        raised = await failure(connect(ai, timeout_s=0.5 if said.fault == "hang" else 20), on_text)
 
     assert type(raised) is error
     assert len(ai.requests) == 1
@@ -65,17 +71,17 @@ async def test_each_failure_has_its_class_and_costs_one_request(connect, said, e
         ({}, None),
     ],
 )
-async def test_the_asked_for_wait_is_kept(connect, headers, wait_s):
+async def test_the_asked_for_wait_is_kept(connect, on_text, headers, wait_s):
     with LoopbackAI(Said(status=429, headers=headers)) as ai:
-        raised = await failure(connect(ai))
+        raised = await failure(connect(ai), on_text)
 
     assert raised.retry_after_s == wait_s
 
 
-async def test_the_asked_for_wait_may_be_a_date(connect):
+async def test_the_asked_for_wait_may_be_a_date(connect, on_text):
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     with LoopbackAI(Said(status=429, headers={"retry-after": later})) as ai:
-        raised = await failure(connect(ai))
+        raised = await failure(connect(ai), on_text)
 
     assert 50 < raised.retry_after_s <= 60
 
@@ -101,11 +107,11 @@ async def test_the_provider_may_be_long_winded(connect):
 
 
 @pytest.mark.parametrize("status", [400, 401, 429, 500])
-async def test_no_error_shows_the_key(connect, status):
+async def test_no_error_shows_the_key(connect, on_text, status):
     """Neither whole, as a proxy may quote it, nor masked, as OpenAI does; not in the traceback either."""
     said = Said(f"Incorrect API key provided: {KEY}, that is sk-te***********cdef.", status=status)
     with LoopbackAI(said) as ai:
-        raised = await failure(connect(ai))
+        raised = await failure(connect(ai), on_text)
 
     shown = "".join(traceback.format_exception(raised)) + repr(raised) + repr(pickle.loads(pickle.dumps(raised)))
     assert "[key]" in shown
@@ -114,18 +120,18 @@ async def test_no_error_shows_the_key(connect, status):
 
 
 @pytest.mark.parametrize("said", [PROMPT, f"bad input: {PROMPT[:40]}...", f"'content': \"{PROMPT}\""])
-async def test_no_error_shows_the_prompt(connect, said):
+async def test_no_error_shows_the_prompt(connect, on_text, said):
     """Compatible servers like to quote the field that they refuse."""
     with LoopbackAI(Said(said, status=422, error="invalid")) as ai:
-        raised = await failure(connect(ai))
+        raised = await failure(connect(ai), on_text)
 
     assert "parcel" not in "".join(traceback.format_exception(raised))
     assert "HTTP 422 invalid; change the prompt or the answer type" in str(raised)
 
 
-async def test_errors_cross_processes(connect):
+async def test_errors_cross_processes(connect, on_text):
     with LoopbackAI(Said(status=429, headers={"retry-after": "7"})) as ai:
-        raised = await failure(connect(ai))
+        raised = await failure(connect(ai), on_text)
 
     copy = pickle.loads(pickle.dumps(raised))
     assert (type(copy), str(copy), copy.retry_after_s) == (RateLimited, str(raised), 7)

@@ -1,0 +1,52 @@
+"""Where a provider is asked, with which key, and for how long."""
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import AnyHttpUrl, SecretStr, TypeAdapter, ValidationError
+
+from hitl_prefect.errors import ConfigError
+
+__all__ = ["Endpoint", "endpoint"]
+
+_WEB_ADDRESS: TypeAdapter[AnyHttpUrl | None] = TypeAdapter(AnyHttpUrl | None)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where to ask, with what, and for how long."""
+
+    sdk: Literal["openai", "anthropic"]
+    key: SecretStr
+    base_url: str | None
+    timeout_s: float
+    """The longest that one call may take, all in all."""
+
+
+def endpoint(
+    sdk: Literal["openai", "anthropic"], api_key: SecretStr | None, base_url: str | None, timeout_s: float
+) -> Endpoint:
+    """What was given, and the SDK's environment variables for the rest.
+
+    Raises:
+        ConfigError: If there is no key, or the base URL is no web address.
+    """
+    return Endpoint(sdk, _key(f"{sdk.upper()}_API_KEY", api_key), _url(f"{sdk.upper()}_BASE_URL", base_url), timeout_s)
+
+
+def _key(variable: str, given: SecretStr | None) -> SecretStr:
+    key = given.get_secret_value() if given else os.environ.get(variable, "")
+    if not key.strip():
+        raise ConfigError(f"no API key: set {variable}, or save one in a model block (`blocks/save_blocks.py`)")
+    return SecretStr(key.strip())
+
+
+def _url(variable: str, given: str | None) -> str | None:
+    url = given or os.environ.get(variable)
+    try:
+        _WEB_ADDRESS.validate_python(url)
+    except ValidationError:
+        # Neither the value nor the cause, which quotes it: some base URLs hold a password.
+        raise ConfigError(f"the base URL is no http(s) address; correct {variable}, or the saved block") from None
+    return url
