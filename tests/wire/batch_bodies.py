@@ -7,8 +7,9 @@ from typing import Any, Literal
 from anthropic.types.messages import MessageBatch, MessageBatchIndividualResponse
 from openai.types import Batch, FileObject
 from openai.types.chat import ChatCompletion
+from openai.types.responses import Response
 
-from tests.wire.bodies import anthropic_message, chat_completion
+from tests.wire.bodies import anthropic_message, chat_completion, response
 from tests.wire.said import Said
 
 Provider = Literal["openai", "anthropic"]
@@ -35,10 +36,10 @@ class Made:
 
 def openai_line(said: Said, body: dict[str, Any]) -> dict[str, Any]:
     """A line of an output file, without its `custom_id`."""
-    completion = chat_completion(said, body)
-    ChatCompletion.model_validate(completion)
-    response = {"status_code": 200, "request_id": "req_batch", "body": completion}
-    return {"id": "batch_req_1", "response": response, "error": None}
+    made = response(said, body) if "input" in body else chat_completion(said, body)
+    (Response if "input" in body else ChatCompletion).model_validate(made)
+    answered = {"status_code": 200, "request_id": "req_batch", "body": made}
+    return {"id": "batch_req_1", "response": answered, "error": None}
 
 
 def openai_error_line(status: int, code: str) -> dict[str, Any]:

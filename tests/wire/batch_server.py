@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from pydantic import TypeAdapter
 
 from tests.wire.batch_bodies import (
@@ -37,13 +38,16 @@ from tests.wire.batch_bodies import (
     openai_file,
     openai_line,
 )
-from tests.wire.bodies import anthropic_message, chat_completion
+from tests.wire.bodies import body_of
 from tests.wire.said import Said
 
 Answer = Callable[[str, dict[str, Any]], Any]
 """From the `custom_id` and the body of a request to what comes of it: a text, a `Said`, or a whole line."""
 
-_CHAT = TypeAdapter(CompletionCreateParamsNonStreaming)
+_SHAPES: dict[str, tuple[TypeAdapter[Any], Any]] = {
+    "/v1/chat/completions": (TypeAdapter(CompletionCreateParamsNonStreaming), CompletionCreateParamsNonStreaming),
+    "/v1/responses": (TypeAdapter(ResponseCreateParamsNonStreaming), ResponseCreateParamsNonStreaming),
+}
 _MESSAGE = TypeAdapter(MessageCreateParamsNonStreaming)
 
 
@@ -192,13 +196,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _create_openai(self) -> tuple[int, Any]:
         asked = json.loads(self.body)
-        if (asked["completion_window"], asked["endpoint"]) != ("24h", "/v1/chat/completions"):
+        if asked["completion_window"] != "24h" or asked["endpoint"] not in _SHAPES:
             raise ValueError("window or endpoint")
         lines = [json.loads(line) for line in self.server.batches.files[asked["input_file_id"]].splitlines()]
         for line in lines:
             if line.keys() != {"custom_id", "method", "url", "body"} or line["url"] != asked["endpoint"]:
                 raise ValueError("a line is not as documented")
-            _valid(_CHAT, CompletionCreateParamsNonStreaming, line["body"])
+            _valid(*_SHAPES[asked["endpoint"]], line["body"])
         requests = {line["custom_id"]: line["body"] for line in lines}
         return self._make("openai", requests, lines, asked.get("metadata", {}), asked["input_file_id"])
 
@@ -264,7 +268,7 @@ class _Handler(BaseHTTPRequestHandler):
             return 400, {"error": {"message": "no logprobs", "param": "logprobs", "code": "unsupported_parameter"}}
         tokens = [('{"answer": "', 0.0), ("asked at once", -0.01), ('", "confidence": 0.9}', 0.0)]
         said = Said("".join(text for text, _ in tokens), tokens=tokens)
-        return 200, (chat_completion if "chat" in self.path else anthropic_message)(said, asked)
+        return 200, body_of(self.path, said, asked)
 
     def _find(self, batch_id: str) -> Made:
         return next(one for one in self.server.batches.batches if one.id == batch_id)
@@ -311,7 +315,7 @@ _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", "/v1/messages/batches/([^/]+)", _Handler._retrieve),
     ("GET", "/v1/messages/batches/([^/]+)/results", _Handler._results),
     ("POST", "/v1/messages/batches/([^/]+)/cancel", _Handler._cancel),
-    ("POST", "/v1/(?:chat/completions|messages)", _Handler._live),
+    ("POST", "/v1/(?:chat/completions|responses|messages)", _Handler._live),
 ]
 
 

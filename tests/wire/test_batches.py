@@ -12,8 +12,9 @@ from hitl_prefect.batching import split
 from hitl_prefect.errors import ConfigError, ProviderDenied
 from hitl_prefect.messages import Image, Message
 from hitl_prefect.models import Case, Usage
-from hitl_prefect.protocols import BatchLimits, Request
+from hitl_prefect.protocols import BatchLimits, Reply, Request
 from hitl_prefect.providers import provider_for
+from hitl_prefect.providers.openai import OpenAIProvider
 from tests.wire import batching
 from tests.wire.batch_bodies import anthropic_problem, openai_error_line
 from tests.wire.batching import MODELS, everything_in, open_record, some_cases
@@ -150,6 +151,27 @@ async def test_a_batch_asks_what_is_asked_at_once(connect):
 
     line = json.loads(batches.line("c1", request))
     assert line.get("body", line.get("params")) == ai.requests[-1].body
+
+
+async def test_a_model_that_reasons_is_asked_in_its_own_protocol(server):
+    """As at OpenAI's own address: the lines, the batch and the results are those of Responses."""
+    provider = OpenAIProvider("gpt-5-mini", api="responses")
+    batches, request = provider.batches(), Request(messages=(Message(role="user", content="Who?"),), answer=Invoice)
+    server.answer = lambda _name, _body: '{"vendor": "ACME", "lines": [], "confidence": 0.9}'
+    await batches.prepare()
+    lines = [batches.line("c1", request)]
+    made = await batches.create("key", lines, await batches.upload("key", lines))
+    server.end()
+    [result] = [one async for one in batches.results(made)]
+
+    assert (json.loads(lines[0])["url"], result.custom_id) == ("/v1/responses", "c1")
+    assert result.reply == Reply(
+        text='{"vendor": "ACME", "lines": [], "confidence": 0.9}',
+        finish="stop",
+        model="gpt-5-mini",
+        usage=Usage(input_tokens=11, output_tokens=7, cached_tokens=0, reasoning_tokens=0),
+        request_id="req_batch",
+    )
 
 
 async def test_images_are_sent_as_each_provider_wants_them(server, store, model):
