@@ -63,6 +63,19 @@ def read_as(kind: type[Body], data: Mapping[str, Any]) -> Body:
         raise CutOff(f"the reply is not what the API documents ({where})") from None
 
 
+_NAMED = {"model", "messages", "input", "max_tokens", "questions"}
+"""What `create` of one resource or another cannot do without."""
+
+
+def _as_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The body as arguments of `create`; what it can do without goes as it is.
+
+    The SDKs rewrite each argument by its type, which takes a fifth of a call's time for the schema of an answer type.
+    """
+    named = {name: value for name, value in asked.items() if name in _NAMED}
+    return {**named, "extra_body": {name: value for name, value in asked.items() if name not in _NAMED}}
+
+
 async def exchange(resource: Any, asked: Mapping[str, Any], kind: type[Body]) -> Answered[Body]:
     """Send `asked` through `resource.create` of either SDK and wait for the whole reply.
 
@@ -72,7 +85,7 @@ async def exchange(resource: Any, asked: Mapping[str, Any], kind: type[Body]) ->
         CutOff: If the body is not whole.
         ErrorInReply: If it is an error in spite of its status.
     """
-    raw = await resource.with_raw_response.create(**asked)
+    raw = await resource.with_raw_response.create(**_as_arguments(asked))
     data = json_object(raw.http_response.content)
     if data.get("error"):
         raise ErrorInReply(data)
@@ -92,7 +105,7 @@ async def exchange_streamed(
         ErrorInReply: If there is an error in it.
     """
     assembly, events, shown = start(), Events(), 0
-    async with resource.with_streaming_response.create(**asked, stream=True) as raw:
+    async with resource.with_streaming_response.create(**_as_arguments(asked), stream=True) as raw:
         async for chunk in raw.iter_bytes():
             for event in events.feed(chunk):
                 assembly.add(event)

@@ -11,8 +11,13 @@ __all__ = ["known", "remember"]
 _FOR_S = 7 * 24 * 3600.0
 """A model may learn; after a week it is asked again."""
 
+_LOOK_EVERY_S = 5.0
+"""How soon this process sees what another one has found out."""
+
 _here: set[str] = set()
 """What this process knows, also where no file can be written."""
+_not_yet: dict[str, float] = {}
+"""When this process looked last for what nobody had found out."""
 
 
 def remember(fact: str, *about: str) -> None:
@@ -29,8 +34,17 @@ def known(fact: str, *about: str) -> bool:
     name = _name(fact, about)
     if name in _here:
         return True
+    if time.monotonic() - _not_yet.get(name, -_LOOK_EVERY_S) < _LOOK_EVERY_S:
+        return False
+    found = _fresh(_folder() / name)
+    if not found:
+        _not_yet[name] = time.monotonic()
+    return found
+
+
+def _fresh(file: Path) -> bool:
     try:
-        return time.time() - (_folder() / name).stat().st_mtime < _FOR_S
+        return time.time() - file.stat().st_mtime < _FOR_S
     except OSError:
         return False
 

@@ -51,4 +51,5 @@ def connect(request: pytest.FixtureRequest) -> Connect:
 def _nothing_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test meets models whose log probabilities nobody has asked for yet."""
     _memory._here.clear()
+    _memory._not_yet.clear()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
