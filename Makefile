@@ -5,7 +5,7 @@ BIN := .venv/bin
 # --without-pip and pip's own --python: Debian ships venv without ensurepip.
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all check bench bench-scoring screenshots clean
+.PHONY: demo test test-all check bench bench-scoring bench-throughput screenshots clean
 
 demo: .venv/.demo
 	$(BIN)/hitl demo $(ARGS)
@@ -22,13 +22,18 @@ check: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# With HITL_DATA alone both benchmarks run; ARGS are those of the whole plugin's, which then runs alone.
+# With HITL_DATA alone all benchmarks run; ARGS are those of the whole plugin's, which then runs alone.
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks.real_cases $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m benchmarks.scoring)
+	$(if $(ARGS),,$(MAKE) bench-throughput)
 
 bench-scoring: .venv/.dev
 	$(BIN)/python -m benchmarks.scoring $(ARGS)
+
+bench-throughput: .venv/.dev
+	$(BIN)/python -m benchmarks.throughput --provider openai $(ARGS)
+	$(BIN)/python -m benchmarks.throughput --provider anthropic $(ARGS)
 
 screenshots: .venv/.dev
 	HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser/test_whole_way.py

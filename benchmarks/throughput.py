@@ -12,12 +12,13 @@ import resource
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import SecretStr
 
 from benchmarks.fast_model import LATENCY_S, fast_model
-from hitl_prefect.direct import draft_and_score
+from hitl_prefect.direct import draft_and_score_many
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Case
 from hitl_prefect.policy import Policy
@@ -61,17 +62,10 @@ HEAD = """| provider | cases | in flight | seconds | ideal | ratio | CPU ms per 
 
 async def pace(provider: Provider, *, cases: int, in_flight: int) -> Pace:
     """Generate and score `cases` cases, `in_flight` at a time."""
-    waiting = iter(range(cases))
     begun, cpu = time.perf_counter(), time.process_time()
-
-    async def lane() -> None:
-        for number in waiting:
-            prompt = f"Which team should handle message {number}: where is my parcel?"
-            case = Case(id=f"case-{number}", task="support", prompt=prompt, answer=_TEAM)
-            drafted = await draft_and_score(case, model=provider, policy=_POLICY)
-            assert drafted.score.confidence is not None, drafted
-
-    await asyncio.gather(*(lane() for _ in range(in_flight)))
+    async for tried in draft_and_score_many(_cases(cases), model=provider, policy=_POLICY, in_flight=in_flight):
+        assert tried.drafted is not None, tried.error
+        assert tried.drafted.score.confidence is not None, tried.drafted
     return Pace(
         provider=provider.name,
         cases=cases,
@@ -80,6 +74,12 @@ async def pace(provider: Provider, *, cases: int, in_flight: int) -> Pace:
         cpu_s=time.process_time() - cpu,
         peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )
+
+
+def _cases(count: int) -> Iterator[Case]:
+    for number in range(count):
+        prompt = f"Which team should handle message {number}: where is my parcel?"
+        yield Case(id=f"case-{number}", task="support", prompt=prompt, answer=_TEAM)
 
 
 def _provider(name: str, url: str) -> Provider:

@@ -89,7 +89,7 @@ def test_the_demo_runs_on_another_model(tmp_path):
     with LoopbackAI('{"answer": "refund", "confidence": 0.9}') as ai:
         done = subprocess.run(
             [*COMMAND, "--auto", "--model", "openai:gpt-5-mini", "--folder", tmp_path],
-            env=os.environ | ai.env,
+            env=os.environ | ai.env_of("openai"),
             capture_output=True,
             text=True,
             timeout=290,

@@ -66,9 +66,7 @@ def site(
     assert model.ai is not None
     bucket = ceph.behind(proxy.endpoint_url).store(ceph.new_bucket())
     folder: Path = tmp_path_factory.mktemp("site")
-    # One provider's key only: with both, a second opinion would be asked for by default, and counted.
-    keys = {name: value for name, value in model.ai.env.items() if name.startswith("OPENAI")}
-    made = Site(prefect_server, folder, bucket, **keys, **ceph.behind(proxy.endpoint_url).env)
+    made = Site(prefect_server, folder, bucket, **model.ai.env_of("openai"), **ceph.behind(proxy.endpoint_url).env)
     try:
         made.deploy("invoices.py:extract_invoice")
         made.worker.start()

@@ -67,6 +67,10 @@ class LoopbackAI:
             "ANTHROPIC_API_KEY": "sk-ant-loopback",
         }
 
+    def env_of(self, provider: str) -> dict[str, str]:
+        """Those of one SDK only: with both keys a second opinion is asked for by default, and counted."""
+        return {name: value for name, value in self.env.items() if name.startswith(provider.upper())}
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
