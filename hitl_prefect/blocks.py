@@ -31,6 +31,11 @@ class OpenAIModel(Block):
     api_key: SecretStr | None = Field(default=None, description="Empty: OPENAI_API_KEY of the worker.")
     base_url: str | None = Field(default=None, description="Another server that speaks the same protocol.")
     timeout_s: float = Field(default=120, gt=0, description="Seconds until a call is given up.")
+    max_tokens: int | None = Field(
+        default=None,
+        gt=0,
+        description="The most that a reply may take, reasoning included. Empty: what the model gives.",
+    )
     api: Literal["auto", "chat", "responses"] = Field(
         default="auto",
         description="Chat Completions or Responses; auto: what the model is made for, and Chat Completions elsewhere.",
@@ -41,7 +46,12 @@ class OpenAIModel(Block):
         from hitl_prefect.providers.openai import OpenAIProvider
 
         return OpenAIProvider(
-            self.model, api_key=self.api_key, base_url=self.base_url, timeout_s=self.timeout_s, api=self.api
+            self.model,
+            api_key=self.api_key,
+            base_url=self.base_url,
+            timeout_s=self.timeout_s,
+            max_tokens=self.max_tokens,
+            api=self.api,
         )
 
 
@@ -60,12 +70,23 @@ class AnthropicModel(Block):
     api_key: SecretStr | None = Field(default=None, description="Empty: ANTHROPIC_API_KEY of the worker.")
     base_url: str | None = Field(default=None, description="Another server that speaks the same protocol.")
     timeout_s: float = Field(default=120, gt=0, description="Seconds until a call is given up.")
+    max_tokens: int | None = Field(
+        default=None,
+        gt=0,
+        description="The most that a reply may take, reasoning included. Empty: what the model gives.",
+    )
 
     def get_provider(self) -> "Provider":
         """The provider that this block describes."""
         from hitl_prefect.providers.anthropic import AnthropicProvider
 
-        return AnthropicProvider(self.model, api_key=self.api_key, base_url=self.base_url, timeout_s=self.timeout_s)
+        return AnthropicProvider(
+            self.model,
+            api_key=self.api_key,
+            base_url=self.base_url,
+            timeout_s=self.timeout_s,
+            max_tokens=self.max_tokens,
+        )
 
 
 class S3StoreBlock(Block):

@@ -42,8 +42,8 @@ class Request(Frozen):
     """Whether the answer is asked for as JSON of the answer type; else the model writes as it likes."""
     ask_confidence: bool = True
     """Whether the model states a confidence inside the structured answer."""
-    max_tokens: int = Field(default=4096, gt=0)
-    """Reasoning included."""
+    max_tokens: int | None = Field(default=None, gt=0)
+    """The most that the reply may take, reasoning included; `None`: what the block says, or the model gives."""
     logprobs: bool = True
     """Whether to ask for token log probabilities, where the model gives them."""
     top_logprobs: int = Field(default=0, ge=0, le=20)

@@ -52,7 +52,9 @@ class AnthropicBatches:
 
     def line(self, custom_id: str, request: Request) -> bytes:
         """One of the requests."""
-        return canonical_bytes({"custom_id": custom_id, "params": asked_of_messages(self._model, request)})
+        return canonical_bytes(
+            {"custom_id": custom_id, "params": asked_of_messages(self._model, self._endpoint.limited(request))}
+        )
 
     async def upload(self, key: str, lines: Sequence[bytes]) -> None:
         """The requests go with the call that makes the batch."""

@@ -26,8 +26,9 @@ def asked_of_chat(model: str, request: Request, *, logprobs: bool, stream: bool)
     asked: CompletionCreateParamsNonStreaming = {
         "model": model,
         "messages": [_message(one) for one in request.messages],
-        "max_completion_tokens": request.max_tokens,
     }
+    if request.max_tokens is not None:
+        asked["max_completion_tokens"] = request.max_tokens
     if request.structured:
         name, schema = strict_schema(request)
         asked["response_format"] = {

@@ -29,6 +29,10 @@ _FINISH: dict[str | None, Literal["length", "refusal"]] = {
 }
 
 
+_MOST = 8192
+"""Tokens of a reply where nobody said how many: Anthropic wants a number, and its older models take no more."""
+
+
 def asked_of_messages(model: str, request: Request) -> Mapping[str, Any]:
     """The body of `POST /v1/messages`; system turns go where Anthropic wants them, apart from the others.
 
@@ -37,7 +41,7 @@ def asked_of_messages(model: str, request: Request) -> Mapping[str, Any]:
     """
     asked: MessageCreateParamsNonStreaming = {
         "model": model,
-        "max_tokens": request.max_tokens,
+        "max_tokens": request.max_tokens or _MOST,
         "messages": [_message(one) for one in request.messages if one.role != "system"],
     }
     if system := "\n\n".join(one.text for one in request.messages if one.role == "system"):

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import AnyHttpUrl, SecretStr, TypeAdapter, ValidationError
 
 from hitl_prefect.errors import ConfigError
+from hitl_prefect.protocols import Request
 
 __all__ = ["Endpoint", "endpoint"]
 
@@ -22,17 +23,30 @@ class Endpoint:
     base_url: str | None
     timeout_s: float
     """The longest that one call may take, all in all."""
+    max_tokens: int | None = None
+    """The most that a reply may take, reasoning included; `None`: what the model gives."""
+
+    def limited(self, request: Request) -> Request:
+        """The request, with our limit where it has none of its own."""
+        if request.max_tokens is not None or self.max_tokens is None:
+            return request
+        return request.model_copy(update={"max_tokens": self.max_tokens})
 
 
 def endpoint(
-    sdk: Literal["openai", "anthropic"], api_key: SecretStr | None, base_url: str | None, timeout_s: float
+    sdk: Literal["openai", "anthropic"],
+    api_key: SecretStr | None,
+    base_url: str | None,
+    timeout_s: float,
+    max_tokens: int | None = None,
 ) -> Endpoint:
     """What was given, and the SDK's environment variables for the rest.
 
     Raises:
         ConfigError: If there is no key, or the base URL is no web address.
     """
-    return Endpoint(sdk, _key(f"{sdk.upper()}_API_KEY", api_key), _url(f"{sdk.upper()}_BASE_URL", base_url), timeout_s)
+    key, url = _key(f"{sdk.upper()}_API_KEY", api_key), _url(f"{sdk.upper()}_BASE_URL", base_url)
+    return Endpoint(sdk, key, url, timeout_s, max_tokens)
 
 
 def _key(variable: str, given: SecretStr | None) -> SecretStr:

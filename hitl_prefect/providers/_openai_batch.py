@@ -70,6 +70,7 @@ class OpenAIBatches:
 
     def line(self, custom_id: str, request: Request) -> bytes:
         """One line of the input file; before `prepare` as long as it can get."""
+        request = self._endpoint.limited(request)
         logprobs = self._how.logprobs and request.logprobs
         if self._how.api == "chat":
             body = asked_of_chat(self._model, request, logprobs=logprobs, stream=False)

@@ -31,9 +31,10 @@ def asked_of_responses(model: str, request: Request, *, logprobs: bool) -> Mappi
     asked: ResponseCreateParamsNonStreaming = {
         "model": model,
         "input": [_message(one) for one in request.messages],
-        "max_output_tokens": max(_FEWEST, request.max_tokens),
         "store": False,
     }
+    if request.max_tokens is not None:
+        asked["max_output_tokens"] = max(_FEWEST, request.max_tokens)
     if request.structured:
         name, schema = strict_schema(request)
         asked["text"] = {"format": {"type": "json_schema", "name": name, "strict": True, "schema": schema}}

@@ -25,6 +25,7 @@ class AnthropicProvider:
         api_key: `ANTHROPIC_API_KEY` where not given.
         base_url: `ANTHROPIC_BASE_URL` where not given, and Anthropic itself where that is not set.
         timeout_s: The longest that one call may take, all in all.
+        max_tokens: The most that a reply may take; 8,192 where not given.
 
     Raises:
         ConfigError: If there is no key, or the base URL is no web address.
@@ -33,10 +34,16 @@ class AnthropicProvider:
     name = "anthropic"
 
     def __init__(
-        self, model: str, *, api_key: SecretStr | None = None, base_url: str | None = None, timeout_s: float = 120
+        self,
+        model: str,
+        *,
+        api_key: SecretStr | None = None,
+        base_url: str | None = None,
+        timeout_s: float = 120,
+        max_tokens: int | None = None,
     ) -> None:
         self.model = model
-        self._endpoint = endpoint("anthropic", api_key, base_url, timeout_s)
+        self._endpoint = endpoint("anthropic", api_key, base_url, timeout_s, max_tokens)
 
     async def generate(self, request: Request, *, on_text: OnText | None = None) -> Reply:
         """Ask once.
@@ -46,7 +53,7 @@ class AnthropicProvider:
             RateLimited, ProviderUnavailable: Trying again can help.
             ProviderDenied: It cannot.
         """
-        asked = asked_of_messages(self.model, request)
+        asked = asked_of_messages(self.model, self._endpoint.limited(request))
         with translated(Call(self.model, self._endpoint, request.messages), anthropic):
             async with asyncio.timeout(self._endpoint.timeout_s):
                 messages = (await client_of(self._endpoint, _client)).messages

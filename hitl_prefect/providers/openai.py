@@ -41,6 +41,7 @@ class OpenAIProvider:
         api_key: `OPENAI_API_KEY` where not given.
         base_url: `OPENAI_BASE_URL` where not given, and OpenAI itself where that is not set.
         timeout_s: The longest that one call may take, all in all.
+        max_tokens: The most that a reply may take, reasoning included; what the model gives where not given.
         api: `auto`, or the protocol to use, come what may.
 
     Raises:
@@ -56,11 +57,12 @@ class OpenAIProvider:
         api_key: SecretStr | None = None,
         base_url: str | None = None,
         timeout_s: float = 120,
+        max_tokens: int | None = None,
         api: Api = "auto",
     ) -> None:
         self.model = model
         self.api = api
-        self._endpoint = endpoint("openai", api_key, base_url, timeout_s)
+        self._endpoint = endpoint("openai", api_key, base_url, timeout_s, max_tokens)
 
     async def generate(self, request: Request, *, on_text: OnText | None = None) -> Reply:
         """Ask once, and once more for each thing that the model turns out not to take.
@@ -72,7 +74,7 @@ class OpenAIProvider:
         with translated(Call(self.model, self._endpoint, request.messages), openai):
             async with asyncio.timeout(self._endpoint.timeout_s):
                 client = await client_of(self._endpoint, _client)
-                return await self._ask(client, request, on_text)
+                return await self._ask(client, self._endpoint.limited(request), on_text)
 
     def batches(self) -> Batches:
         """The batch endpoint: an answer within a day, at half the price."""

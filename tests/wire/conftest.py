@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -9,7 +10,6 @@ from pydantic import SecretStr
 from hitl_prefect.messages import Message
 from hitl_prefect.protocols import Provider, Request
 from hitl_prefect.providers import _memory
-from hitl_prefect.providers._apis import Api
 from hitl_prefect.providers.anthropic import AnthropicProvider
 from hitl_prefect.providers.openai import OpenAIProvider
 from tests.wire.loopback import LoopbackAI
@@ -28,17 +28,19 @@ def request(*messages: tuple[str, str], answer: object = str, **more: object) ->
     )
 
 
-def openai_at(ai: LoopbackAI, *, model: str = "gpt-5-mini", timeout_s: float = 20, api: Api = "auto") -> OpenAIProvider:
+def openai_at(ai: LoopbackAI, *, model: str = "gpt-5-mini", timeout_s: float = 20, **more: Any) -> OpenAIProvider:
     """Chat Completions, as at any address but OpenAI's own, unless told otherwise."""
-    return OpenAIProvider(model, api_key=SecretStr(KEY), base_url=ai.openai_url, timeout_s=timeout_s, api=api)
+    return OpenAIProvider(model, api_key=SecretStr(KEY), base_url=ai.openai_url, timeout_s=timeout_s, **more)
 
 
-def responses_at(ai: LoopbackAI, *, model: str = "gpt-5-mini", timeout_s: float = 20) -> OpenAIProvider:
-    return openai_at(ai, model=model, timeout_s=timeout_s, api="responses")
+def responses_at(ai: LoopbackAI, **more: Any) -> OpenAIProvider:
+    return openai_at(ai, api="responses", **more)
 
 
-def anthropic_at(ai: LoopbackAI, *, model: str = "claude-haiku-4-5", timeout_s: float = 20) -> AnthropicProvider:
-    return AnthropicProvider(model, api_key=SecretStr(KEY), base_url=ai.url, timeout_s=timeout_s)
+def anthropic_at(
+    ai: LoopbackAI, *, model: str = "claude-haiku-4-5", timeout_s: float = 20, **more: Any
+) -> AnthropicProvider:
+    return AnthropicProvider(model, api_key=SecretStr(KEY), base_url=ai.url, timeout_s=timeout_s, **more)
 
 
 @pytest.fixture(params=[openai_at, responses_at, anthropic_at], ids=["chat", "responses", "messages"])

@@ -79,7 +79,7 @@ async def test_the_body_is_the_one_that_the_sdks_own_parse_sends():
         async with anthropic.AsyncAnthropic(api_key=KEY, base_url=ai.url) as client:
             await client.messages.parse(
                 model="claude-haiku-4-5",
-                max_tokens=4096,
+                max_tokens=8192,
                 messages=[{"role": "user", "content": PROMPT}],
                 output_format=draft,
             )

@@ -82,3 +82,14 @@ async def test_usage_counts_all_of_the_input(connect):
         reply = await connect(ai).generate(request())
 
     assert reply.usage == Usage(input_tokens=11, output_tokens=7, cached_tokens=5, reasoning_tokens=3)
+
+
+@pytest.mark.parametrize(("request_s", "blocks", "sent"), [(None, 500, 500), (300, 500, 300), (300, None, 300)])
+async def test_a_reply_may_take_what_the_request_says_and_else_what_the_block_does(connect, request_s, blocks, sent):
+    """By each protocol's own name; without either, OpenAI's models decide and Claude's get 8,192."""
+    with LoopbackAI() as ai:
+        await connect(ai, max_tokens=blocks).generate(request(max_tokens=request_s))
+
+    [asked] = ai.requests
+    names = ("max_completion_tokens", "max_output_tokens", "max_tokens")
+    assert [asked.body[name] for name in names if name in asked.body] == [sent]

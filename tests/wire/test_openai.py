@@ -83,7 +83,6 @@ async def test_the_body_is_the_one_that_the_sdks_own_parse_sends():
         async with openai.AsyncOpenAI(api_key=KEY, base_url=ai.openai_url) as client:
             await client.chat.completions.parse(
                 model="gpt-5-mini",
-                max_completion_tokens=4096,
                 messages=[{"role": "user", "content": PROMPT}],
                 logprobs=True,
                 response_format=draft,

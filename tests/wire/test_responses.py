@@ -88,7 +88,6 @@ async def test_the_body_is_the_one_that_the_sdks_own_parse_sends():
             await client.responses.parse(
                 model="gpt-5-mini",
                 input=[{"role": "user", "content": PROMPT}],
-                max_output_tokens=4096,
                 store=False,
                 include=["message.output_text.logprobs"],
                 text_format=draft,
