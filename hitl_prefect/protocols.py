@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.messages import Message
-from hitl_prefect.models import Confidence, Usage
+from hitl_prefect.models import Case, Confidence, Generation, Score, Usage
 
 __all__ = [
     "BatchLimits",
@@ -24,6 +24,7 @@ __all__ = [
     "Question",
     "Reply",
     "Request",
+    "Scorer",
     "SoughtBatch",
     "Store",
     "Token",
@@ -265,6 +266,20 @@ class BatchProvider(Protocol):
 
     def batches(self) -> Batches:
         """Its batch endpoint, for the same model."""
+        ...
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Says how sure we are of a draft."""
+
+    async def score(self, case: Case, generation: Generation) -> Score:
+        """How sure we are.
+
+        Returns:
+            A confidence in [0, 1], or `None` with the reasons in its parts where nobody could tell; with the confidence
+            per field and the cost, where there are any.
+        """
         ...
 
 

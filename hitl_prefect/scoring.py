@@ -24,7 +24,7 @@ _WITHOUT_LOGPROBS: tuple[ReadingName | Asking, ...] = ("stated", Agreement(model
 
 
 class PolicyScorer:
-    """Scores drafts as a policy says.
+    """The `Scorer` that a policy describes; with one scorer in the policy it is that scorer.
 
     Args:
         policy: Which scorers count, and how they become one number.

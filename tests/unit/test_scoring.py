@@ -7,6 +7,7 @@ from hitl_prefect.errors import ConfigError
 from hitl_prefect.hedging import hedges, hedging_confidence
 from hitl_prefect.models import LogprobSummary, Part
 from hitl_prefect.policy import Policy
+from hitl_prefect.protocols import Scorer
 from hitl_prefect.providers.scripted import ScriptedProvider
 from hitl_prefect.scorer_checks import check_scorers, models_asked
 from hitl_prefect.scorers import ONLY_WHERE_NAMED, READING, Agreement, Decisions, Judge, PTrue, SemanticEntropy
@@ -36,6 +37,18 @@ async def test_without_names_the_best_scorer_that_has_a_confidence_counts(genera
     found = await scored(**generation)
 
     assert (found.combined, found.confidence) == (combined, confidence)
+
+
+@pytest.mark.parametrize("name", [*READING, "agreement", "semantic_entropy", "p_true", "judge", "decisions"])
+async def test_every_scorer_keeps_the_one_protocol(name):
+    """Alone in a policy it is a scorer; what it cannot tell it gives a reason for, here that nobody can be asked."""
+    scorer: Scorer = PolicyScorer(Policy.model_validate({"scorers": [name]}))
+    found = await scorer.score(a_case(), a_generation())
+
+    [part] = [part for part in found.parts if part.name.split(":")[0] == name]
+    assert isinstance(scorer, Scorer)
+    assert found.confidence == part.confidence
+    assert (part.confidence is None) is bool(part.reason) or name in READING
 
 
 @pytest.mark.parametrize(("combine", "confidence"), [("min", 0.5), ("mean", 0.6), ("product", 0.35)])
