@@ -54,3 +54,33 @@ def test_a_store_that_fails_does_not_tell_its_key(site, blocks, document):
     said = everything_said_about(site, run)
     assert "nowhere" in said
     assert SECRET not in said
+
+
+ROUND_TRIP = """
+from hitl_prefect.blocks import ReviewPolicy
+from hitl_prefect.combining import Combination, FittedFor, Term
+from hitl_prefect.policy import Policy
+from hitl_prefect.scorers import Agreement, Judge
+
+policy = Policy(
+    scorers=("stated", Agreement(model="second", fields=("total",)), Judge(models=("second",))),
+    combine=Combination(
+        fitted_for=FittedFor(task="invoices", models=("gpt-5-mini",), cases=200, wrong=40),
+        scale="confidence",
+        intercept=1.4,
+        terms=(Term(name="stated", weight=2, centre=0.9), Term(name="agreement:second", weight=3, centre=0.8)),
+    ),
+)
+ReviewPolicy(policy=policy).save("fitted", overwrite=True)
+loaded = ReviewPolicy.load("fitted").policy
+assert (loaded, loaded.version) == (policy, policy.version), loaded
+"""
+
+
+def test_a_policy_keeps_its_scorers_and_its_fitted_combination_in_a_block(site):
+    """Settings, weights and version come back as they were saved."""
+    done = subprocess.run(
+        [sys.executable, "-c", ROUND_TRIP], env=site.environment, capture_output=True, text=True, timeout=120
+    )
+
+    assert done.returncode == 0, done.stderr
