@@ -62,6 +62,11 @@ class AnswerType:
         return isinstance(self.answer, type) and issubclass(self.answer, RootModel)
 
     @property
+    def is_free_text(self) -> bool:
+        """Whether the answer is a text of the model's own words, which equality cannot compare."""
+        return self.json_schema.get("type") == "string" and not self.json_schema.keys() & {"enum", "const", "format"}
+
+    @property
     def confidence_field(self) -> str:
         """The name under which the model states its confidence; never one of the answer's own fields."""
         fields = self.answer.model_fields if self.is_model else {}

@@ -74,6 +74,12 @@ class DirectAsker:
         key = sha256_of(asked)[:24]
         return await self._once(key, lambda: self._decide(key, name, messages, questions))
 
+    async def aclose(self) -> None:
+        """Stop what is still under way; for whoever gave up the draft, since nobody waits for it any more."""
+        for asked in self._asked.values():
+            asked.cancel()
+        await asyncio.gather(*self._asked.values(), return_exceptions=True)
+
     def _named(self, model: str | None) -> str:
         if model != SECOND:
             return model or self.drafted_by

@@ -50,6 +50,9 @@ async def make_attempt(journal: Journal, opened: Opened, earlier: Generation | N
     try:
         generation = await _draft(opened, earlier, guidance)
         judged = await _judge(journal, opened, scorer, generation)
+    except BaseException:
+        await scorer.aclose()
+        raise
     finally:
         beside.cancel()
     return Attempt(generation=generation, score=judged.score, route=judged.route)

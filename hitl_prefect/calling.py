@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from math import ceil
+from time import perf_counter
 from typing import TypeVar
 
 from prefect.logging import get_logger
@@ -59,6 +60,7 @@ class _Called:
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self.name, self.model = provider.name, provider.model
+        self.gives_logprobs = provider.gives_logprobs
         self.beyond = 0
         """Tokens used beyond what was taken."""
 
@@ -71,9 +73,11 @@ class _Called:
         expected = expected_tokens(f"{self.name}:{self.model}", prompt)
         async with slots(self.name, expected):
             await stop_if_spent(f"{self.name}:{self.model}")
+            begun = perf_counter()
             answered = await ask()
+            took_s = round(perf_counter() - begun, 6)
         self.beyond += max(0, _hear(f"{self.name}:{self.model}", answered.usage) - expected)
-        return answered
+        return answered.model_copy(update={"latency_s": took_s}) if isinstance(answered, Reply) else answered
 
 
 class _CalledDecider(_Called):

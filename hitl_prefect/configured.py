@@ -29,7 +29,7 @@ async def provider_of(model: str) -> Provider:
 
 def second_model(policy: Policy, provider: str) -> str | None:
     """What `second` stands for beside a drafting provider; `None` where there is no second model."""
-    return second_to(provider) if policy.second_model == "auto" else policy.second_model
+    return second_to(provider, policy.second_model)
 
 
 async def store_of(store: str) -> Store:

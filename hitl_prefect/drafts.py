@@ -44,8 +44,9 @@ async def ask(
     request = request_for(case, guidance=guidance, earlier=earlier)
     started = perf_counter()
     reply = await provider.generate(request, on_text=on_text)
-    latency_s = round(perf_counter() - started, 6)
-    return generation_of(reply, case, provider=provider.name, latency_s=latency_s, guidance=guidance, earlier=earlier)
+    if reply.latency_s is None:
+        reply = reply.model_copy(update={"latency_s": round(perf_counter() - started, 6)})
+    return generation_of(reply, case, provider=provider.name, guidance=guidance, earlier=earlier)
 
 
 def generation_of(
@@ -53,7 +54,6 @@ def generation_of(
     case: Case,
     *,
     provider: str,
-    latency_s: float = 0,
     guidance: str | None = None,
     earlier: Generation | None = None,
     batch: bool = False,
@@ -64,7 +64,6 @@ def generation_of(
         reply: What came back.
         case: What was asked.
         provider: The provider's name.
-        latency_s: Seconds from the question to the reply.
         guidance: What the reviewer asked for, where this is a further attempt.
         earlier: The attempt before.
         batch: Whether it came from a batch, at the batch price.
@@ -87,7 +86,7 @@ def generation_of(
         logprobs=summarise(reply.tokens, skip=frozenset({answer.confidence_field})),
         usage=reply.usage,
         cost_usd=cost_usd(provider, reply.model, reply.usage, batch=batch),
-        latency_s=latency_s,
+        latency_s=reply.latency_s,
         request_id=reply.request_id,
         created_at=datetime.now(UTC),
     )

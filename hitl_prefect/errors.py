@@ -7,8 +7,9 @@ HitlError
 │   ├── FormError            a field that the Prefect UI cannot submit
 │   └── MissingExtra         an optional package is not installed
 ├── ProviderError            the model's side
-│   ├── RateLimited          retryable, after `retry_after_s`
-│   ├── ProviderUnavailable  retryable: overloaded, connection lost, timed out, cut off
+│   ├── TryAgain             retryable, after `retry_after_s`
+│   │   ├── RateLimited          asked to slow down
+│   │   └── ProviderUnavailable  overloaded, connection lost, timed out, cut off
 │   └── ProviderDenied       key, permission or request refused
 ├── StoreError               the bucket's side
 │   ├── StoreUnavailable     retryable: connection, time-out, throttling, 5xx
@@ -44,6 +45,7 @@ __all__ = [
     "StoreDenied",
     "StoreError",
     "StoreUnavailable",
+    "TryAgain",
     "UnknownRun",
 ]
 
@@ -74,8 +76,8 @@ class ProviderError(HitlError):
     """The model could not be asked, or gave no reply."""
 
 
-class RateLimited(ProviderError):
-    """The provider asked us to slow down."""
+class TryAgain(ProviderError):
+    """Trying again can help."""
 
     retryable = True
 
@@ -88,10 +90,12 @@ class RateLimited(ProviderError):
         return str(self.args[0])
 
 
-class ProviderUnavailable(ProviderError):
-    """Overloaded, unreachable, timed out or cut off in the middle."""
+class RateLimited(TryAgain):
+    """The provider asked us to slow down."""
 
-    retryable = True
+
+class ProviderUnavailable(TryAgain):
+    """Overloaded, unreachable, timed out or cut off in the middle."""
 
 
 class ProviderDenied(ProviderError):

@@ -13,10 +13,10 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 from hitl_prefect.calling import model_to_ask
 from hitl_prefect.configured import provider_of
 from hitl_prefect.drafts import ask
-from hitl_prefect.errors import ConfigError, HitlError, RateLimited
+from hitl_prefect.errors import ConfigError, HitlError, TryAgain
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.models import Case, Generation
-from hitl_prefect.protocols import OnText, Provider
+from hitl_prefect.protocols import OnText
 from hitl_prefect.showing import LiveText
 
 __all__ = ["agenerate", "generate"]
@@ -94,9 +94,14 @@ patiently: dict[str, Any] = {
 """How a task asks a model: again where trying again can help."""
 
 
-async def wait_as_told(exc: RateLimited) -> None:
-    """Wait as long as the provider asked for, two minutes at most."""
-    await asyncio.sleep(min(exc.retry_after_s or 0, _LONGEST_WAIT_S))
+@asynccontextmanager
+async def waiting_as_told() -> AsyncIterator[None]:
+    """Where trying again can help, wait as long as the provider asked for, two minutes at most."""
+    try:
+        yield
+    except TryAgain as exc:
+        await asyncio.sleep(min(exc.retry_after_s or 0, _LONGEST_WAIT_S))
+        raise
 
 
 @task(name="generate", cache_policy=NO_CACHE, persist_result=False, **patiently)
@@ -109,8 +114,8 @@ async def _generate(
         if found := recorded(journal, _attempt(earlier)):
             return found
         async with model_to_ask(model) as provider:
-            async with _shown(journal, case, stream=stream) as on_text:
-                generation = await _ask_politely(provider, case, guidance, earlier, on_text)
+            async with waiting_as_told(), _shown(journal, case, stream=stream) as on_text:
+                generation = await ask(provider, case, guidance=guidance, earlier=earlier, on_text=on_text)
             get_run_logger().info(
                 "%s/%s attempt %d: %s draft by %s", case.task, case.id, generation.attempt, generation.status, model
             )
@@ -124,13 +129,3 @@ async def _shown(journal: Journal, case: Case, *, stream: bool) -> AsyncIterator
         return
     async with LiveText(journal.client, journal.flow_run_id, case) as live:
         yield live
-
-
-async def _ask_politely(
-    provider: Provider, case: Case, guidance: str | None, earlier: Generation | None, on_text: OnText | None
-) -> Generation:
-    try:
-        return await ask(provider, case, guidance=guidance, earlier=earlier, on_text=on_text)
-    except RateLimited as exc:
-        await wait_as_told(exc)
-        raise

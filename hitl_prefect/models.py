@@ -137,7 +137,8 @@ class Generation(Frozen):
     usage: Usage = Usage()
     cost_usd: float | None = Field(default=None, ge=0)
     """US dollars by the price table; `None` where the model has no price in it."""
-    latency_s: float = Field(default=0, ge=0)
+    latency_s: float | None = Field(default=None, ge=0)
+    """Seconds from the call to the whole reply, without any wait for a rate limit; `None` for a batch."""
     request_id: str | None = None
     created_at: AwareDatetime
     sha256: str = ""
@@ -164,8 +165,8 @@ class Part(Frozen):
     log_odds: dict[str, float] = Field(default_factory=dict)
     """What a fitted combination made of the other parts: their contributions and the `intercept`, which add up to the
     log-odds of this part's confidence."""
-    cost_usd: float | None = Field(default=None, ge=0)
-    """What asking cost in US dollars; `None` where nothing was asked, or a model has no price."""
+    cost_usd: float | None = Field(default=0, ge=0)
+    """What asking cost in US dollars: 0 where nothing was asked, `None` where nobody knows."""
 
 
 class Score(Frozen):
@@ -181,9 +182,9 @@ class Score(Frozen):
 
     @property
     def cost_usd(self) -> float | None:
-        """What scoring cost in US dollars; `None` where nobody was asked, or a model has no price."""
+        """What scoring cost in US dollars: 0 where nobody was asked, `None` where nobody knows."""
         known = [part.cost_usd for part in self.parts if part.cost_usd is not None]
-        return sum(known) if known else None
+        return sum(known) if len(known) == len(self.parts) else None
 
 
 RouteReason = Literal[

@@ -6,17 +6,17 @@ from prefect.runtime import flow_run
 
 from hitl_prefect.answers import answer_type, problems_of
 from hitl_prefect.concluding import fallback_of
-from hitl_prefect.configured import provider_of, second_model, store_of
+from hitl_prefect.configured import store_of
 from hitl_prefect.desk import check_place, tag_run
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.forms import check_form
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.journal import Journal
+from hitl_prefect.judging import check_scoring
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation, as_slug
 from hitl_prefect.policy import Policy
 from hitl_prefect.routing import check_rules
-from hitl_prefect.scorer_checks import check_scorers, models_asked
 from hitl_prefect.spending import check_prices
 
 __all__ = ["Opened", "check", "make_case", "open_case"]
@@ -58,17 +58,11 @@ async def check(case: Case, policy: Policy, *, model: str, store: str) -> None:
     check_place()
     check_form(case.answer)
     check_rules(policy, case.answer)
-    await _check_scorers(policy, (await provider_of(model)).name)
+    await check_scoring(policy, model)
     await check_prices(policy, model)
     await store_of(store)
     if policy.on_deadline == "fallback":
         fallback_of(case, policy)
-
-
-async def _check_scorers(policy: Policy, provider: str) -> None:
-    second = second_model(policy, provider)
-    asked = {model: await provider_of(model) for model in models_asked(policy, second)}
-    check_scorers(policy, provider, second=second, asked=asked)
 
 
 _prompts: dict[tuple[object, object, str], str] = {}

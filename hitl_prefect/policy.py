@@ -8,7 +8,7 @@ from hitl_prefect.canonical import sha256_of
 from hitl_prefect.combining import Combination
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Confidence
-from hitl_prefect.scorers import READING, AskingScorer, ReadingName
+from hitl_prefect.scorers import ASKING, READING, AskingScorer, ReadingName
 
 __all__ = ["REVIEW_ALL", "Policy", "Rule"]
 
@@ -75,10 +75,14 @@ class Policy(Frozen):
     @field_validator("scorers", mode="before")
     @classmethod
     def _by_its_word(cls, scorers: Any) -> Any:
-        """A scorer that asks, named by its word, takes its settings' defaults."""
-        if not isinstance(scorers, list | tuple):
+        """A scorer that asks, named by its word, takes its settings' defaults; one word alone is a scorer too."""
+        named = (scorers,) if isinstance(scorers, str) else scorers
+        if not isinstance(named, list | tuple):
             return scorers
-        return tuple({"kind": one} if isinstance(one, str) and one not in READING else one for one in scorers)
+        unknown = [one for one in named if isinstance(one, str) and one not in (*READING, *ASKING)]
+        if unknown:
+            raise ValueError(f"there is no scorer {unknown[0]!r}; there is {', '.join((*READING, *ASKING))}")
+        return tuple({"kind": one} if isinstance(one, str) and one not in READING else one for one in named)
 
     @model_validator(mode="after")
     def _controls_can_be_honoured(self) -> Self:
@@ -96,6 +100,14 @@ class Policy(Frozen):
     def _spoken(self) -> set[str]:
         """The scorers that have a part in every score."""
         return {*READING, *(one if isinstance(one, str) else one.name for one in self.scorers)}
+
+    def with_combination(self, combination: Combination) -> Self:
+        """The same policy with scores that were fitted.
+
+        Raises:
+            ValueError: If the combination counts on a scorer that the policy does not name.
+        """
+        return type(self).model_validate({**dict(self), "combine": combination})
 
     @property
     def version(self) -> str:

@@ -78,6 +78,8 @@ class Reply(Frozen):
     usage: Usage = Usage()
     cost_usd: float | None = Field(default=None, ge=0)
     """Set by whoever asked, from the price table; `None` where the model has no price in it."""
+    latency_s: float | None = Field(default=None, ge=0)
+    """Seconds that the call took, where whoever asked measured it."""
     request_id: str | None = None
 
 
@@ -102,6 +104,11 @@ class Provider(Protocol):
     @property
     def model(self) -> str:
         """The model's name, as it is asked for."""
+        ...
+
+    @property
+    def gives_logprobs(self) -> bool:
+        """Whether the model may give token log probabilities, as far as is known."""
         ...
 
     async def generate(self, request: Request, *, on_text: OnText | None = None) -> Reply:

@@ -5,11 +5,21 @@ from collections.abc import Callable, Sequence
 from math import prod
 from statistics import fmean
 
+from hitl_prefect.answers import answer_type
 from hitl_prefect.combining import Combination
 from hitl_prefect.errors import BudgetSpent, ConfigError, HitlError
 from hitl_prefect.models import Case, Generation, Part, Score
 from hitl_prefect.policy import Policy
-from hitl_prefect.scorers import NEVER_GIVEN, ONLY_WHERE_NAMED, READING, SECOND, Agreement, Asker, Asking, ReadingName
+from hitl_prefect.scorers import (
+    ONLY_WHERE_NAMED,
+    READING,
+    SECOND,
+    Agreement,
+    Asker,
+    Asking,
+    ReadingName,
+    SemanticEntropy,
+)
 from hitl_prefect.scorers.base import Sitting, name_of
 from hitl_prefect.scorers.costs import BilledOnce
 
@@ -21,6 +31,11 @@ then the token that decides the answer, then all tokens."""
 
 _WITHOUT_LOGPROBS: tuple[ReadingName | Asking, ...] = ("stated", Agreement(model=SECOND))
 """What counts where there is none of them: what the model says of itself, and whether another provider agrees."""
+_OF_FREE_TEXT: tuple[ReadingName | Asking, ...] = (
+    "stated",
+    SemanticEntropy(model=SECOND, samples=1, equivalence="model", grouped_by=SECOND),
+)
+"""The same for free text, where a model has to tell whether two answers agree."""
 
 
 class PolicyScorer:
@@ -29,19 +44,25 @@ class PolicyScorer:
     Args:
         policy: Which scorers count, and how they become one number.
         asker: Asks models on behalf of the scorers; not needed where the policy's scorers ask nobody.
-        provider: The name of the provider that drafts, such as `anthropic`, where known.
+        gives_logprobs: Whether the model that drafts may give token log probabilities; where it does not, a second
+            opinion is asked for by default, and so beside the draft.
     """
 
-    def __init__(self, policy: Policy, asker: Asker | None = None, *, provider: str = "") -> None:
-        self._policy, self._asker, self._provider = policy, asker, provider
+    def __init__(self, policy: Policy, asker: Asker | None = None, *, gives_logprobs: bool = True) -> None:
+        self._policy, self._asker, self._gives_logprobs = policy, asker, gives_logprobs
 
     async def ahead(self, case: Case) -> None:
         """Ask what will be asked whatever the draft says, so that it costs no time; a failure shows in `score`."""
         if (asker := self._asker) is None:
             return
-        wanted = [one for scorer in self._named_ahead() for one in scorer.ahead(case, asker.request)]
+        wanted = [one for scorer in self._named_ahead(case) for one in scorer.ahead(case, asker.request)]
         asked = (asker.ask(one.request, model=one.model, sample=one.sample) for one in wanted)
         await asyncio.gather(*asked, return_exceptions=True)
+
+    async def aclose(self) -> None:
+        """Stop asking; what nobody waits for any more is not paid for."""
+        if self._asker is not None:
+            await self._asker.aclose()
 
     async def score(self, case: Case, generation: Generation) -> Score:
         """Score a draft.
@@ -53,7 +74,7 @@ class PolicyScorer:
         if generation.status != "ok":
             return Score(confidence=None, combined="not scored", parts=tuple(read))
         fitted = self._fitted
-        counted = self._policy.scorers if fitted else self._policy.scorers or self._defaults(read)
+        counted = self._policy.scorers if fitted else self._policy.scorers or self._defaults(case, read)
         asking = [one for one in counted if isinstance(one, Asking)]
         asker = BilledOnce(self._asker) if self._asker else None
         looks = (_look(one, Sitting(case, generation, asker) if asker else None) for one in asking)
@@ -70,19 +91,23 @@ class PolicyScorer:
     def _fitted(self) -> Combination | None:
         return self._policy.combine if isinstance(self._policy.combine, Combination) else None
 
-    def _named_ahead(self) -> list[Asking]:
+    def _named_ahead(self, case: Case) -> list[Asking]:
         named: tuple[ReadingName | Asking, ...] = self._policy.scorers
-        if not named and not self._fitted and "logprob" in NEVER_GIVEN.get(self._provider, ()):
-            named = self._without_logprobs()
+        if not named and not self._fitted and not self._gives_logprobs:
+            named = self._without_logprobs(case)
         return [one for one in named if isinstance(one, Asking)]
 
-    def _defaults(self, read: Sequence[Part]) -> tuple[ReadingName | Asking, ...]:
+    def _defaults(self, case: Case, read: Sequence[Part]) -> tuple[ReadingName | Asking, ...]:
         known = {part.name for part in read if part.confidence is not None}
+        if answer_type(case.answer).is_free_text:
+            known.discard("logprob_decision")  # That would be the first word of the text.
         best = tuple(name for name in _BEST_FIRST if name in known)[:1]
-        return best or self._without_logprobs()
+        return best or self._without_logprobs(case)
 
-    def _without_logprobs(self) -> tuple[ReadingName | Asking, ...]:
-        return _WITHOUT_LOGPROBS if self._asker and self._asker.second else ("stated",)
+    def _without_logprobs(self, case: Case) -> tuple[ReadingName | Asking, ...]:
+        if self._asker is None or self._asker.second is None:
+            return ("stated",)
+        return _OF_FREE_TEXT if answer_type(case.answer).is_free_text else _WITHOUT_LOGPROBS
 
     def _together(self, counted: Sequence[ReadingName | Asking], parts: Sequence[Part]) -> Score:
         by_name = {part.name: part for part in parts}
@@ -110,7 +135,8 @@ async def _look(scorer: Asking, sitting: Sitting | None) -> Part:
     except BudgetSpent:
         raise  # It stops the run; a score without this scorer would be bought by breaking the budget's promise.
     except HitlError as exc:
-        return Part(name=scorer.name, confidence=None, reason=f"{type(exc).__name__}: {exc}")
+        # Some of its questions may have been answered, and paid for.
+        return Part(name=scorer.name, confidence=None, reason=f"{type(exc).__name__}: {exc}", cost_usd=None)
 
 
 def _as_fitted(combination: Combination, case: Case, generation: Generation, parts: Sequence[Part]) -> Score:

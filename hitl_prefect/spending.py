@@ -26,7 +26,7 @@ from hitl_prefect.scorer_checks import models_asked
 
 __all__ = ["Paid", "check_prices", "paid_by", "stop_if_spent", "within_budget"]
 
-_PAID_FOR = re.compile(r"^hitl-[0-9a-f]{16}-(generation-\d+|asked-[0-9a-f]+)$")
+_PAID_FOR = re.compile(r"^hitl-[0-9a-f]{16}-(generation-\d+|asked-[0-9a-f]+|opened)$")
 _PAGE = 200
 """Rows per request."""
 
@@ -144,7 +144,12 @@ def _paid(key: str, value: str) -> Paid | None:
     if found is None:
         return None
     row = json.loads(value)
-    what = "drafts by" if found[1].startswith("generation") else "questions for scores to"
+    if found[1] == "opened":
+        # A draft that was made before, such as a batch's, was paid for as well.
+        row = row.get("draft")
+        if row is None:
+            return None
+    what = "questions for scores to" if found[1].startswith("asked") else "drafts by"
     return Paid(what=what, model=row["model"], cost_usd=_cost_now(row) if row["cost_usd"] is None else row["cost_usd"])
 
 
@@ -152,4 +157,6 @@ def _cost_now(row: dict[str, Any]) -> float | None:
     """What a call cost by a price that was given since; a question's row does not say whose model it was."""
     providers = [row["provider"]] if "provider" in row else list(price_table().prices)
     usage = Usage.model_validate(row["usage"])
-    return max((cost for cost in (cost_usd(one, row["model"], usage) for one in providers) if cost), default=None)
+    return max(
+        (cost for cost in (cost_usd(one, row["model"], usage) for one in providers) if cost is not None), default=None
+    )

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from pydantic import ValidationError
 
+from hitl_prefect.answers import problems_of
 from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, table, write
 from hitl_prefect.direct import Drafted, draft_and_score
 from hitl_prefect.errors import ConfigError
@@ -28,6 +29,7 @@ async def ask(
     choice: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     image: Annotated[tuple[Path, ...], Parameter(negative=())] = (),
     scorer: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    second_model: str = "auto",
     stream: Annotated[bool, Parameter(negative=())] = False,
     json: AsJson = False,
 ) -> int:
@@ -39,13 +41,17 @@ async def ask(
         instructions: The system prompt.
         choice: An answer to choose from; repeat it. None means free text.
         image: A picture to show with the prompt; repeat it.
-        scorer: A scorer that counts, such as stated or agreement; repeat it. None means the default for the model.
+        scorer: A scorer that counts; repeat it for their mean: stated, probability, logprob, logprob_min,
+            logprob_decision, logprob_fields, schema, grounding, hedging, agreement, semantic_entropy, p_true, judge,
+            decisions. None means the default for the model.
+        second_model: Who is asked for a second opinion, as provider:name; none for nobody. Default: a small model of
+            the other of OpenAI and Anthropic, where its key is in the environment.
         stream: Show the text as it arrives.
         json: Print JSON, and the text that arrives to stderr.
     """
     case = Case(id=_NO_CASE, task="ask", prompt=_turns(prompt, instructions, image), answer=_one_of(choice))
     drafted = await draft_and_score(
-        case, model=model, policy=_policy(scorer), on_text=_writer(aside=json) if stream else None
+        case, model=model, policy=_policy(scorer, second_model), on_text=_writer(aside=json) if stream else None
     )
     if json:
         print_json(drafted)
@@ -64,11 +70,12 @@ def _one_of(choices: tuple[str, ...]) -> Any:
     return Literal[choices] if choices else str
 
 
-def _policy(scorers: tuple[str, ...]) -> Policy:
+def _policy(scorers: tuple[str, ...], second_model: str) -> Policy:
+    second = None if second_model == "none" else second_model
     try:
-        return Policy.model_validate({"scorers": scorers, "combine": "mean"})
+        return Policy.model_validate({"scorers": scorers, "combine": "mean", "second_model": second})
     except ValidationError as exc:
-        raise ConfigError(f"--scorer {' '.join(scorers)}: there is no such scorer; docs/scoring.md lists them") from exc
+        raise ConfigError("; ".join(problems_of(exc))) from exc
 
 
 def _writer(*, aside: bool) -> OnText:
@@ -90,10 +97,17 @@ def _tell(drafted: Drafted, *, streamed: bool) -> None:
     say(visible(generation.text if generation.answer is None else f"{generation.answer}"))
     for problem in generation.problems:
         say_aside(f"{generation.status}: {problem}")
-    counted = [part for part in score.parts if part.confidence is not None or part.reason]
-    rows = [{"scorer": one.name, "confidence": one.confidence, "why": visible(one.reason)} for one in counted]
+    told = [part for part in score.parts if part.confidence is not None or part.name in score.combined]
+    rows = [{"scorer": one.name, "confidence": one.confidence, "why": visible(one.reason)} for one in told]
     sure = "nobody can tell" if score.confidence is None else f"{score.confidence:.2f}"
     say(f"\n{table(rows)}\n\nConfidence: {sure} = {score.combined}")
-    cost = None if generation.cost_usd is None else generation.cost_usd + (score.cost_usd or 0)
-    tokens = f"{generation.usage.input_tokens or '?'} tokens in, {generation.usage.output_tokens or '?'} out"
-    say(f"{tokens}, {generation.latency_s:.1f} s, {'no price known' if cost is None else f'{cost:.6f} USD'}")
+    say(", ".join(_facts(drafted)))
+
+
+def _facts(drafted: Drafted) -> list[str]:
+    usage, latency_s = drafted.generation.usage, drafted.generation.latency_s
+    tokens = "" if usage.input_tokens is None else f"{usage.input_tokens} tokens in, {usage.output_tokens} out"
+    costs = (drafted.generation.cost_usd, drafted.score.cost_usd)
+    known = [cost for cost in costs if cost is not None]
+    cost = f"{sum(known):.6f} USD" if len(known) == len(costs) else "no price known"
+    return [fact for fact in (tokens, f"{latency_s:.1f} s" if latency_s is not None else "", cost) if fact]

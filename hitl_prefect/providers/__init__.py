@@ -44,8 +44,16 @@ _SECOND_TO: dict[str, tuple[str, str]] = {
 """By provider: the key that opens the other one, and its small model."""
 
 
-def second_to(provider: str) -> str | None:
-    """A small model of the other provider, where its key is in the environment."""
+def second_to(provider: str, wished: str | None = "auto") -> str | None:
+    """The second model beside a drafting provider.
+
+    Args:
+        provider: The name of the provider that drafts.
+        wished: A model, or `None` for none; `auto` is a small model of the other provider, where its key is in the
+            environment.
+    """
+    if wished != "auto":
+        return wished
     variable, model = _SECOND_TO.get(provider, ("", ""))
     return model if variable and os.environ.get(variable, "").strip() else None
 

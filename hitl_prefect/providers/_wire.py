@@ -113,12 +113,12 @@ class Call:
         """The error for an HTTP status that is not a success."""
         said = f"{failure.where}{_spaced(failure.code)}{self._quoted(failure.message)}"
         # OpenAI answers 429 for an empty account too; no waiting mends that.
+        wait_s = retry_after(failure.headers)
+        when = "later" if wait_s is None else f"in {wait_s:g} s"
         if failure.status == 429 and failure.code != "insufficient_quota":
-            wait_s = retry_after(failure.headers)
-            when = "later" if wait_s is None else f"in {wait_s:g} s"
             return RateLimited(f"{self._who} asks to slow down: {said}; try again {when}", wait_s)
         if failure.status >= 500 or failure.status in _TRY_AGAIN:
-            return ProviderUnavailable(f"{self._who} is not available: {said}; try again later")
+            return ProviderUnavailable(f"{self._who} is not available: {said}; try again {when}", wait_s)
         next_step = _NEXT_STEP.get(failure.status, "change the prompt or the answer type")
         return ProviderDenied(f"{self._who} refused the request: {said}; {next_step}")
 

@@ -32,6 +32,7 @@ class AnthropicProvider:
     """
 
     name = "anthropic"
+    gives_logprobs = False
 
     def __init__(
         self,

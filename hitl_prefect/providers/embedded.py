@@ -39,6 +39,7 @@ class EmbeddedProvider:
     """
 
     name = "embedded"
+    gives_logprobs = False
 
     def __init__(self, model: str = _MODEL) -> None:
         if model != _MODEL:

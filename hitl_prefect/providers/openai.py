@@ -19,6 +19,7 @@ from hitl_prefect.providers._wire import Call, translated
 
 __all__ = ["OpenAIProvider"]
 
+_OPENAI = "https://api.openai.com/v1"
 _NO_LOGPROBS = "no-logprobs"
 _OTHER_API = "other-api"
 _FACTS = (_NO_LOGPROBS, _OTHER_API)
@@ -81,6 +82,12 @@ class OpenAIProvider:
         from hitl_prefect.providers._openai_batch import OpenAIBatches
 
         return OpenAIBatches(self, self._endpoint)
+
+    @property
+    def gives_logprobs(self) -> bool:
+        """Until the model has refused them once."""
+        address = (self._endpoint.base_url or _OPENAI).rstrip("/")
+        return not known(_NO_LOGPROBS, f"{address}/", self.model)
 
     def known_by_now(self, client: openai.AsyncOpenAI) -> Known:
         """How to ask the model, as far as it was found out; nobody is asked here."""

@@ -131,6 +131,7 @@ class ScriptedProvider:
     """
 
     name = "scripted"
+    gives_logprobs = True
 
     def __init__(self, steps: Sequence[str | HitlError | Step], *, model: str = "script") -> None:
         if not steps:

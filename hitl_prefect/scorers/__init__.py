@@ -17,6 +17,7 @@ from hitl_prefect.scorers.reading import NEVER_GIVEN, ONLY_WHERE_NAMED, READING,
 from hitl_prefect.scorers.semantic_entropy import SemanticEntropy
 
 __all__ = [
+    "ASKING",
     "NEVER_GIVEN",
     "ONLY_WHERE_NAMED",
     "READING",
@@ -31,6 +32,9 @@ __all__ = [
     "ReadingName",
     "SemanticEntropy",
 ]
+
+ASKING = ("agreement", "semantic_entropy", "p_true", "judge", "decisions")
+"""The words for the scorers that ask, with their settings' defaults."""
 
 AskingScorer = Annotated[Agreement | PTrue | SemanticEntropy | Judge | Decisions, Field(discriminator="kind")]
 """Any scorer that asks a model, with its settings; as JSON it is told by its `kind`."""

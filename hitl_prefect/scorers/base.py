@@ -41,6 +41,10 @@ class Asker(Protocol):
         """
         ...
 
+    async def aclose(self) -> None:
+        """Stop what is still under way."""
+        ...
+
     async def decide(self, messages: tuple[Message, ...], questions: tuple[Question, ...], *, model: str) -> Decided:
         """Ask a decider.
 

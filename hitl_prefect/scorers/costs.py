@@ -38,6 +38,10 @@ class BilledOnce:
         """Ask a model; see `Asker.ask`."""
         return self._bill(await self._asker.ask(request, model=model, sample=sample))
 
+    async def aclose(self) -> None:
+        """Stop what is still under way; see `Asker.aclose`."""
+        await self._asker.aclose()
+
     async def decide(self, messages: tuple[Message, ...], questions: tuple[Question, ...], *, model: str) -> Decided:
         """Ask a decider; see `Asker.decide`."""
         return self._bill(await self._asker.decide(messages, questions, model=model))

@@ -1,6 +1,7 @@
 """Who asks on behalf of the scorers."""
 
 import asyncio
+from typing import Literal
 
 import pytest
 
@@ -78,10 +79,50 @@ async def test_a_scorer_that_fails_leaves_none_and_the_reason():
 async def test_without_logprobs_the_word_of_the_model_and_a_second_model_count():
     """The default for a model that gives no token log probabilities."""
     register("other", [NO])
+    case = a_case(answer=Literal["yes", "no"])
 
-    drafted = await draft_and_score(CASE, model=ScriptedProvider([YES]), policy=Policy(second_model="scripted:other"))
+    drafted = await draft_and_score(case, model=ScriptedProvider([YES]), policy=Policy(second_model="scripted:other"))
 
     assert (drafted.score.combined, drafted.score.confidence) == ("mean(stated, agreement:second)", 0.3)
+
+
+@pytest.mark.parametrize(("groups", "confidence"), [("[1, 1]", 0.8), ("[1, 2]", 0.3)])
+async def test_for_free_text_the_second_model_tells_whether_both_say_the_same(groups, confidence):
+    """Two sentences that mean the same are rarely equal."""
+    register("words", ['{"answer": "It left on Monday.", "confidence": 0.9}', f'{{"groups": {groups}}}'])
+    draft = '{"answer": "The parcel left on Monday.", "confidence": 0.6}'
+
+    drafted = await draft_and_score(CASE, model=ScriptedProvider([draft]), policy=Policy(second_model="scripted:words"))
+
+    assert drafted.score.combined == "mean(stated, semantic_entropy:second)"
+    assert drafted.score.confidence == pytest.approx(confidence)
+
+
+async def test_a_draft_that_fails_stops_what_was_asked_beside_it():
+    """Nobody waits for it any more, and it would be paid for."""
+    register("beside-failure", [Step(text=YES, delay_s=60)])
+    policy = Policy(scorers=(Agreement(model="scripted:beside-failure"),))
+
+    with pytest.raises(ProviderDenied):
+        await draft_and_score(CASE, model=ScriptedProvider([Step(error="ProviderDenied", delay_s=0.01)]), policy=policy)
+
+    assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "why"),
+    [
+        (Policy(scorers=(Agreement(model=SECOND),), second_model=None), "there is none"),
+        (Policy(max_cost_usd=1), "held in flow runs only"),
+    ],
+)
+async def test_what_cannot_be_honoured_is_refused_before_the_model_is_asked(policy, why):
+    model = ScriptedProvider([YES])
+
+    with pytest.raises(ConfigError, match=why):
+        await draft_and_score(CASE, model=model, policy=policy)
+
+    assert model.calls == 0
 
 
 class Patient(ScriptedProvider):

@@ -59,7 +59,7 @@ def test_choices_and_images_become_the_case(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--model", "scripted:x", "--scorer", "guess"), "there is no such scorer"),
+        (("--model", "scripted:x", "--scorer", "guess"), "there is no scorer 'guess'; there is stated, "),
         (("--model", "nobody:x"), "names no known provider"),
         (("--model", "scripted:x", "--image", "nowhere.png"), "cannot read the image"),
     ],

@@ -111,7 +111,7 @@ async def test_nobody_is_asked_for_what_it_does_not_count_on():
 
     case = a_case()
     asker = DirectAsker(request_for(case), drafted_by="anthropic:a", second="openai:b", resolve=resolve)
-    scorer = PolicyScorer(Policy(combine=FITTED), asker, provider="anthropic")
+    scorer = PolicyScorer(Policy(combine=FITTED), asker, gives_logprobs=False)
     await scorer.ahead(case)
     score = await scorer.score(case, a_generation(stated_confidence=0.5))
 
@@ -131,7 +131,7 @@ async def test_the_reviewer_reads_what_the_confidence_is_made_of():
 def test_a_combination_is_a_part_of_the_policy():
     """It survives JSON and changes the version."""
     plain = Policy(scorers=("stated", "hedging"))
-    policy = plain.model_copy(update={"combine": FITTED})
+    policy = plain.with_combination(FITTED)
 
     assert Policy.model_validate_json(policy.model_dump_json()) == policy
     assert policy.version != plain.version

@@ -33,4 +33,4 @@ def test_what_can_be_retried_says_so():
     """The tasks look at nothing else."""
     retryable = {kind.__name__ for kind in CLASSES if kind.retryable}
 
-    assert retryable == {"RateLimited", "ProviderUnavailable", "StoreUnavailable", "ServerUnreachable"}
+    assert retryable == {"TryAgain", "RateLimited", "ProviderUnavailable", "StoreUnavailable", "ServerUnreachable"}

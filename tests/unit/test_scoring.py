@@ -18,8 +18,8 @@ from tests.unit.seating import ScriptedDecider
 TOKENS = LogprobSummary(mean=0.9, minimum=0.3, decision=0.7, tokens=9)
 
 
-async def scored(policy=None, **generation):
-    return await PolicyScorer(policy or Policy()).score(a_case(), a_generation(**generation))
+async def scored(policy=None, *, answer=dict[str, float], **generation):
+    return await PolicyScorer(policy or Policy()).score(a_case(answer=answer), a_generation(**generation))
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,13 @@ async def test_without_names_the_best_scorer_that_has_a_confidence_counts(genera
     found = await scored(**generation)
 
     assert (found.combined, found.confidence) == (combined, confidence)
+
+
+async def test_for_free_text_all_tokens_count_and_not_the_first_word():
+    """How likely a sentence begins as it does says little of it."""
+    found = await scored(answer=str, stated_confidence=0.6, logprobs=TOKENS)
+
+    assert (found.combined, found.confidence) == ("logprob", 0.9)
 
 
 @pytest.mark.parametrize("name", [*READING, "agreement", "semantic_entropy", "p_true", "judge", "decisions"])
@@ -193,5 +200,5 @@ def test_a_policy_with_every_scorer_survives_json():
 
 
 def test_a_word_that_names_no_scorer_is_refused():
-    with pytest.raises(ValidationError, match="'logprobs' found using 'kind' does not match any of the expected tags"):
+    with pytest.raises(ValidationError, match="there is no scorer 'logprobs'; there is stated, logprob, "):
         Policy(scorers=("logprobs",))
