@@ -20,8 +20,8 @@ def fetch_open_batches(store: str = "outcomes", deployment: str = "resolve-case/
         if ready.draft is None:
             logger.warning("%s/%s: %s; it is asked at once", ready.case.task, ready.case.id, ready.problem)
         case = {
-            "prompt": ready.prompt,
-            "instructions": ready.instructions,
+            "prompt": "",
+            "messages": [message.model_dump(mode="json") for message in ready.case.messages],
             "choices": ready.choices,
             "task": ready.case.task,
             "model": ready.model,

@@ -20,13 +20,14 @@ def resolve_one_case(
     policy: Policy = BAR,
     case_id: str | None = None,
     metadata: dict[str, str | int | float | bool | None] | None = None,
+    messages: tuple[Message, ...] = (),
     draft: Generation | None = None,
     stream: bool = False,
 ) -> Outcome[str]:
     """Answer a prompt and keep the outcome.
 
     Args:
-        prompt: What to ask the model.
+        prompt: What to ask the model; empty where `messages` are given.
         instructions: The system prompt.
         choices: The answers to choose from; none means free text.
         task: What kind of case this is.
@@ -35,12 +36,13 @@ def resolve_one_case(
         policy: When a person is asked.
         case_id: Names the case; the flow run's id if empty.
         metadata: Facts for people and reports; never sent to the model.
+        messages: The whole conversation, images included, in place of prompt and instructions.
         draft: What the model returned before, such as in a batch; it is not asked again.
         stream: Show the draft in the Artifacts tab while it is being written.
     """
     system = (Message(role="system", content=instructions),) if instructions else ()
     return resolve_case(
-        (*system, Message(role="user", content=prompt)),
+        messages or (*system, Message(role="user", content=prompt)),
         answer=Literal[choices] if choices else str,
         model=model,
         task=task,

@@ -15,7 +15,6 @@ from hitl_prefect.batching import SubmittedBatch, answer_types, check_ids, fetch
 from hitl_prefect.configured import provider_of, store_of
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation
 from hitl_prefect.protocols import Batches, BatchLook, BatchProvider, Store
 
@@ -44,32 +43,6 @@ class ReadyCase(Frozen):
     """What the model returned; `None` where its request failed or expired, and it has to be asked at once."""
     problem: str = ""
     """Why there is no draft."""
-
-    @property
-    def prompt(self) -> str:
-        """What the user asked, where the conversation is instructions and one question in words.
-
-        Raises:
-            ConfigError: If it is another conversation; hand `case.prompt` over instead.
-        """
-        return self._split()[1]
-
-    @property
-    def instructions(self) -> str:
-        """The system prompt of such a conversation; empty where there is none.
-
-        Raises:
-            ConfigError: If it is another conversation.
-        """
-        return self._split()[0]
-
-    def _split(self) -> tuple[str, str]:
-        match self.case.messages:
-            case (Message(role="user", content=str(prompt)),):
-                return "", prompt
-            case (Message(role="system", content=str(instructions)), Message(role="user", content=str(prompt))):
-                return instructions, prompt
-        raise ConfigError(f"case {self.case.id!r} is no prompt with instructions: hand over its whole conversation")
 
     @property
     def choices(self) -> tuple[str, ...]:

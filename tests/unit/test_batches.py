@@ -10,10 +10,9 @@ from pydantic import BaseModel
 
 from hitl_prefect import cases_from_jsonl
 from hitl_prefect.batch_records import Submission
-from hitl_prefect.batches import ReadyCase
 from hitl_prefect.batching import answer_types
 from hitl_prefect.errors import ConfigError
-from hitl_prefect.messages import Image, Message
+from hitl_prefect.messages import Message
 from hitl_prefect.models import Case
 from hitl_prefect.providers._batch_wire import json_lines
 
@@ -84,18 +83,6 @@ def test_the_key_names_model_cases_and_answer_types():
     }
 
     assert (len(keys), submission(str).key) == (5, submission(str).key)
-
-
-@pytest.mark.parametrize(
-    "content", [("Which shop?", Image(url="https://example.com/a.png")), (Message(role="assistant", content="So?"),)]
-)
-def test_a_conversation_that_is_no_prompt_with_instructions_is_told(content):
-    """Such a case is handed over as it is, or not at all."""
-    turns = content if isinstance(content[0], Message) else (Message(role="user", content=content),)
-    ready = ReadyCase(key="k", case=Case(id="c1", task="mail", prompt=turns), model="m", draft=None)
-
-    with pytest.raises(ConfigError, match="hand over its whole conversation"):
-        _ = ready.prompt
 
 
 @given(st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=8))), st.integers(1, 7))

@@ -71,8 +71,9 @@ async def test_each_failure_has_its_class_and_costs_one_request(connect, on_text
         ({}, None),
     ],
 )
-async def test_the_asked_for_wait_is_kept(connect, on_text, headers, wait_s):
-    with LoopbackAI(Said(status=429, headers=headers)) as ai:
+@pytest.mark.parametrize("status", [429, 503, 529])
+async def test_the_asked_for_wait_is_kept(connect, on_text, status, headers, wait_s):
+    with LoopbackAI(Said(status=status, headers=headers)) as ai:
         raised = await failure(connect(ai), on_text)
 
     assert raised.retry_after_s == wait_s
