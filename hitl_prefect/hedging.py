@@ -1,8 +1,7 @@
 """Hedging words: the oldest and weakest sign of doubt.
 
-On recorded answers of current models it ranks right above wrong barely better than a coin (AUROC 0.52 to 0.57),
-since they hedge little and hedge right answers too. It is kept because it needs nothing but the text; it counts only
-where a policy names it.
+Current models hedge little, and hedge right answers too. It is kept because it needs nothing but the text; it counts
+only where a policy names it.
 """
 
 import re

@@ -48,9 +48,10 @@ class Policy(Frozen):
     scorers: tuple[ReadingName | AskingScorer, ...] = ()
     """The scorers that count; one that asks a model is named by its word or given with its settings. A named one
     without a confidence leaves the score `None`. Empty: a classifier's own probability or the token log probabilities,
-    where there are any; else the mean of `stated` and of `agreement` with one sample of the second model."""
+    where there are any; else the mean of `stated` and of the agreement with one answer of the second model."""
     combine: Literal["min", "mean", "product"] | Combination = "min"
-    """How the scorers' confidences become one: by a word, or as fitted on what people decided (`fit_combination`)."""
+    """How the confidences of the named scorers become one: by a word, or as fitted on what people decided
+    (`fit_combination`). Without names it is the mean."""
     second_model: str | None = "auto"
     """What `second` stands for in scorers: `provider:name`, or a block. `auto`: a small model of the other of OpenAI
     and Anthropic, where its key is in the environment. `None`: nobody else is shown the case."""
