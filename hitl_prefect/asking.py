@@ -23,7 +23,8 @@ Resolve = Callable[[str], Awaitable[Provider]]
 async def ask_priced(provider: Provider, request: Request) -> Reply:
     """Ask once, and put the price on the reply."""
     reply = await provider.generate(request)
-    return reply.model_copy(update={"cost_usd": cost_usd(provider.name, reply.model, reply.usage)})
+    cost = cost_usd(provider.name, reply.model, reply.usage)
+    return reply.model_copy(update={"provider": provider.name, "cost_usd": cost})
 
 
 async def decide_priced(provider: Provider, messages: tuple[Message, ...], questions: tuple[Question, ...]) -> Decided:
@@ -37,7 +38,8 @@ async def decide_priced(provider: Provider, messages: tuple[Message, ...], quest
     decided = await provider.decide(messages, questions)
     # What a decider answers is free: https://developers.openai.com/api/docs/pricing
     usage = decided.usage.model_copy(update={"output_tokens": 0})
-    return decided.model_copy(update={"cost_usd": cost_usd(provider.name, decided.model, usage)})
+    cost = cost_usd(provider.name, decided.model, usage)
+    return decided.model_copy(update={"provider": provider.name, "cost_usd": cost})
 
 
 def question_key(model: str, request: Request, sample: int) -> str:
@@ -73,6 +75,10 @@ class DirectAsker:
         asked = [name, [one.model_dump(mode="json") for one in (*messages, *questions)]]
         key = sha256_of(asked)[:24]
         return await self._once(key, lambda: self._decide(key, name, messages, questions))
+
+    async def settle(self) -> None:
+        """Wait for what is still under way: it is paid for, and must not be lost."""
+        await asyncio.gather(*self._asked.values(), return_exceptions=True)
 
     async def aclose(self) -> None:
         """Stop what is still under way; for whoever gave up the draft, since nobody waits for it any more."""

@@ -50,11 +50,13 @@ async def make_attempt(journal: Journal, opened: Opened, earlier: Generation | N
     try:
         generation = await _draft(opened, earlier, guidance)
         judged = await _judge(journal, opened, scorer, generation)
-    except BaseException:
+    except asyncio.CancelledError:
         await scorer.aclose()
         raise
     finally:
         beside.cancel()
+        # Whatever has gone wrong: what is under way is paid for, and recorded when it comes.
+        await scorer.settle()
     return Attempt(generation=generation, score=judged.score, route=judged.route)
 
 

@@ -26,7 +26,7 @@ from hitl_prefect.answers import answer_type
 from hitl_prefect.batch_records import BatchRecord, Draft, Drafts, Submission, Turn
 from hitl_prefect.canonical import sha256_of
 from hitl_prefect.drafts import generation_of, request_for
-from hitl_prefect.errors import ConfigError, ProviderDenied, RateLimited
+from hitl_prefect.errors import ConfigError, ProviderDenied, ProviderUnavailable, RateLimited
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Case
 from hitl_prefect.protocols import Batches, BatchLook, BatchResult, FoundBatches, SoughtBatch, custom_id
@@ -234,6 +234,11 @@ async def fetch(
                 strange += 1
             else:
                 results[index] = result
+    came = len(results) + strange
+    if look.results is not None and 0 < came < look.results:  # none: the provider has deleted them
+        # Kept as it is it would be final, and what is missing would be paid for again.
+        told = f"{came} of {look.results} results came from {provider}"
+        raise ProviderUnavailable(f"batch {record.key[:12]}: {told}; it is fetched again next time")
     drafts = tuple(_draft(case, results.get(index), look, provider) for index, case in enumerate(cases))
     return await record.keep(Drafts(drafts=drafts, strange=strange))
 
@@ -252,7 +257,10 @@ def _draft(case: Case, result: BatchResult | None, look: BatchLook, provider: st
         return Draft(draft=None, problem=f"no result in a batch that is {look.status}")
     if result.reply is None:
         return Draft(draft=None, problem=result.problem)
-    draft = generation_of(result.reply, case, provider=provider, batch=True)
+    try:
+        draft = generation_of(result.reply, case, provider=provider, batch=True)
+    except ValueError:  # One odd line must not hold up all the others.
+        return Draft(draft=None, problem="the reply cannot be read")
     # Not the time of fetching: fetched twice it is the same draft.
     return Draft(draft=draft.model_copy(update={"created_at": look.ended_at or draft.created_at}))
 

@@ -112,6 +112,8 @@ async def draft_and_score_many(
     Raises:
         ConfigError: If there is no such model, or a scorer could never tell.
     """
+    if in_flight < 1:
+        raise ConfigError(f"in_flight={in_flight} lets no case be asked; give at least 1")
     provider = _ready(model, policy)
     done: asyncio.Queue[Tried | Exception | None] = asyncio.Queue(maxsize=in_flight)
     waiting = iter(cases)

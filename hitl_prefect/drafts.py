@@ -5,7 +5,7 @@ from time import perf_counter
 from typing import Literal
 
 from hitl_prefect.answers import AnswerType, Reading, answer_type
-from hitl_prefect.logprobs import summarise
+from hitl_prefect.logprobs import spelling, summarise
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation
 from hitl_prefect.prices import cost_usd
@@ -83,7 +83,7 @@ def generation_of(
         guidance=guidance,
         stated_confidence=reading.stated_confidence,
         probability=reply.probability,
-        logprobs=summarise(reply.tokens, skip=frozenset({answer.confidence_field})),
+        logprobs=summarise(spelling(reply.tokens, text), skip=frozenset({answer.confidence_field})),
         usage=reply.usage,
         cost_usd=cost_usd(provider, reply.model, reply.usage, batch=batch),
         latency_s=reply.latency_s,

@@ -116,10 +116,11 @@ async def _generate(
         async with model_to_ask(model) as provider:
             async with waiting_as_told(), _shown(journal, case, stream=stream) as on_text:
                 generation = await ask(provider, case, guidance=guidance, earlier=earlier, on_text=on_text)
+                generation = await journal.record(f"generation-{generation.attempt}", generation)
             get_run_logger().info(
                 "%s/%s attempt %d: %s draft by %s", case.task, case.id, generation.attempt, generation.status, model
             )
-            return await journal.record(f"generation-{generation.attempt}", generation)
+            return generation
 
 
 @asynccontextmanager

@@ -134,7 +134,7 @@ async def _give_back(held: AsyncExitStack, name: str) -> None:
     """Give a slot back; where that fails, its lease does it a minute later, and the paid answer is not lost."""
     try:
         await held.aclose()
-    except httpx.HTTPError as exc:
+    except (httpx.HTTPError, RuntimeError) as exc:
         get_logger(__name__).warning("a slot of %s goes back with its lease (%s)", name, type(exc).__name__)
 
 

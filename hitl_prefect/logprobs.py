@@ -16,7 +16,7 @@ from math import exp
 from hitl_prefect.models import LogprobSummary
 from hitl_prefect.protocols import Token
 
-__all__ = ["bounded", "deciding", "summarise"]
+__all__ = ["bounded", "deciding", "spelling", "summarise"]
 
 _FLOOR = -50.0
 """Below this a log probability says only 'very unlikely'; OpenAI sends -9999.0 as that sentinel."""
@@ -29,6 +29,24 @@ def bounded(logprob: float) -> float:
     -50.0
     """
     return min(0.0, max(_FLOOR, logprob))
+
+
+def spelling(tokens: Sequence[Token], text: str) -> tuple[Token, ...]:
+    """The tokens that spell a text; none where they spell another one.
+
+    Some servers list the tokens of a model's thoughts before those of its reply, or a stop token after them.
+
+    >>> thought = Token(text="<think>no</think>", logprob=0.0)
+    >>> spelling([thought, Token(text="yes", logprob=-0.5)], "yes")
+    (Token(text='yes', logprob=-0.5, utf8=None, top=()),)
+    """
+    written = [_utf8(token) for token in tokens]
+    wanted, joined = text.strip().encode("utf-8", "replace"), b"".join(written)
+    start = joined.rfind(wanted)
+    if not wanted or start < 0:
+        return ()
+    ends = list(accumulate(map(len, written)))
+    return tuple(tokens[bisect_right(ends, start) : bisect_left(ends, start + len(wanted)) + 1])
 
 
 def summarise(tokens: Sequence[Token], *, skip: frozenset[str] = frozenset()) -> LogprobSummary | None:
@@ -135,6 +153,7 @@ def _spans(text: str) -> list[_Span]:
 def _walk(text: str, at: int, field: str | None) -> Iterator[_Span]:
     """Every scalar, empty object and empty list of the JSON value that begins at `at`."""
     inner = _past_space(text, at + 1) if text[at] in "{[" else at
+    keys: set[str] = set()
     if inner == at or text[inner] in "}]":
         if field is not None:
             yield _span(text, at, field)
@@ -143,6 +162,9 @@ def _walk(text: str, at: int, field: str | None) -> Iterator[_Span]:
         name = field
         if text[at] == "{":
             key, inner = _key(text, inner)
+            if key in keys:
+                raise JSONDecodeError("a key is there twice, and only the last one counts", text, inner)
+            keys.add(key)
             name = key if field is None else field
         yield from _walk(text, inner, name)
         inner = _past_space(text, _DECODER.raw_decode(text, inner)[1])

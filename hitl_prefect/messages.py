@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.frozen import Frozen
@@ -20,7 +20,6 @@ _MAGIC: dict[bytes, MediaType] = {
     b"\x89PNG\r\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
     b"GIF8": "image/gif",
-    b"RIFF": "image/webp",
 }
 
 
@@ -37,23 +36,20 @@ class Image(Frozen):
     media_type: MediaType | None = None
     """What `data` holds."""
 
-    @field_validator("data", mode="after")
-    @classmethod
-    def _is_base64(cls, data: str | None) -> str | None:
-        if data is not None:
-            try:
-                base64.b64decode(data, validate=True)
-            except ValueError as exc:
-                raise ValueError("data is not base64; `Image.from_file` writes it") from exc
-        return data
-
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.url is None) is (self.data is None):
             raise ValueError("an image has either a url or data")
-        if (self.data is None) is not (self.media_type is None):
-            raise ValueError("media_type goes with data, and with nothing else")
-        return self
+        found = None if self.data is None else self._found()
+        if self.media_type == found and (found is None) is (self.data is None):
+            return self
+        raise ValueError("media_type is that of data, as `Image.from_file` writes both, and goes with nothing else")
+
+    def _found(self) -> MediaType | None:
+        try:
+            return _kind_of(base64.b64decode(self.data or "", validate=True))
+        except ValueError:
+            return None
 
     @classmethod
     def from_bytes(cls, picture: bytes) -> Self:
@@ -62,7 +58,7 @@ class Image(Frozen):
         Raises:
             ConfigError: If it is no PNG, JPEG, GIF or WebP, or larger than 20 MiB.
         """
-        kind = next((kind for magic, kind in _MAGIC.items() if picture.startswith(magic)), None)
+        kind = _kind_of(picture)
         if kind is None:
             raise ConfigError("the image is no PNG, JPEG, GIF or WebP; convert it first")
         if len(picture) > _LARGEST:
@@ -87,6 +83,12 @@ class Image(Frozen):
             return f"[image {self.url}]"
         picture = base64.b64decode(self.data)
         return f"[{self.media_type}, {len(picture):,} bytes, sha256 {hashlib.sha256(picture).hexdigest()[:12]}]"
+
+
+def _kind_of(picture: bytes) -> MediaType | None:
+    if picture.startswith(b"RIFF") and picture[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for magic, kind in _MAGIC.items() if picture.startswith(magic)), None)
 
 
 class Message(Frozen):

@@ -54,7 +54,8 @@ class Policy(Frozen):
     (`fit_combination`). Without names it is the mean."""
     second_model: str | None = "auto"
     """What `second` stands for in scorers: `provider:name`, or a block. `auto`: a small model of the other of OpenAI
-    and Anthropic, where its key is in the environment. `None`: nobody else is shown the case."""
+    and Anthropic, where its key is in the environment. `None`: no second model; whom a scorer names itself, such as the
+    decider of `decisions`, is still asked."""
     max_cost_usd: float | None = Field(default=None, gt=0)
     """US dollars that one flow run may spend on models, drafts and scorers' questions of all of its cases together; the
     run stops with `BudgetSpent` before the call that would begin beyond it. Calls under way at that moment may pass it

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, field_validator
 
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.messages import Message
@@ -71,6 +71,8 @@ class Reply(Frozen):
     """`length`: cut off by a token limit. `refusal`: the model or a filter declined."""
     model: str
     """The model that answered, as the provider names it."""
+    provider: str = ""
+    """Set by whoever asked."""
     tokens: tuple[Token, ...] = ()
     """Token log probabilities in order; empty where the model gives none."""
     probability: Confidence | None = None
@@ -81,6 +83,12 @@ class Reply(Frozen):
     latency_s: float | None = Field(default=None, ge=0)
     """Seconds that the call took, where whoever asked measured it."""
     request_id: str | None = None
+
+    @field_validator("text", mode="after")
+    @classmethod
+    def _writable(cls, text: str) -> str:
+        """Without lone surrogates, which no journal could hold."""
+        return text.encode("utf-8", "replace").decode()
 
 
 OnText = Callable[[str], None]
@@ -136,6 +144,8 @@ class Decided(Frozen):
     probabilities: dict[str, Confidence | None]
     """Per question the probability that its statement is true; `None` where the model declined."""
     model: str
+    provider: str = ""
+    """Set by whoever asked."""
     usage: Usage = Usage()
     cost_usd: float | None = Field(default=None, ge=0)
     request_id: str | None = None
@@ -169,6 +179,8 @@ class BatchLook(Frozen):
     status: str
     """The provider's own word, for people."""
     ended_at: AwareDatetime | None = None
+    results: int | None = None
+    """How many requests have a result, by the provider's own count."""
 
 
 class BatchResult(Frozen):

@@ -59,6 +59,11 @@ class PolicyScorer:
         asked = (asker.ask(one.request, model=one.model, sample=one.sample) for one in wanted)
         await asyncio.gather(*asked, return_exceptions=True)
 
+    async def settle(self) -> None:
+        """Wait for what is still under way, so that no reply is lost that is paid for."""
+        if self._asker is not None:
+            await self._asker.settle()
+
     async def aclose(self) -> None:
         """Stop asking; what nobody waits for any more is not paid for."""
         if self._asker is not None:

@@ -154,9 +154,5 @@ def _paid(key: str, value: str) -> Paid | None:
 
 
 def _cost_now(row: dict[str, Any]) -> float | None:
-    """What a call cost by a price that was given since; a question's row does not say whose model it was."""
-    providers = [row["provider"]] if "provider" in row else list(price_table().prices)
-    usage = Usage.model_validate(row["usage"])
-    return max(
-        (cost for cost in (cost_usd(one, row["model"], usage) for one in providers) if cost is not None), default=None
-    )
+    """What a call cost by a price that was given since."""
+    return cost_usd(row.get("provider", ""), row["model"], Usage.model_validate(row["usage"]))

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import anthropic
+import httpx2
 from anthropic.types.messages import MessageBatch
 
 from hitl_prefect.canonical import canonical_bytes
@@ -97,7 +98,12 @@ class AnthropicBatches:
         """How the batch stands."""
         data = await self._retrieve(batch_id)
         status = str(data.get("processing_status", ""))
-        return BatchLook(ended=status == "ended", status=status, ended_at=_moment(data.get("ended_at")))
+        return BatchLook(
+            ended=status == "ended",
+            status=status,
+            ended_at=_moment(data.get("ended_at")),
+            results=_results(data.get("request_counts")),
+        )
 
     async def results(self, batch_id: str) -> AsyncGenerator[BatchResult, None]:
         """The lines of the results; none where Anthropic has deleted them, after 29 days."""
@@ -141,8 +147,15 @@ class AnthropicBatches:
             raise refused(self._call, exc.status_code, exc.error_code or exc.type, exc.response.headers) from None
         except (anthropic.APITimeoutError, TimeoutError) as exc:
             raise self._call.timed_out() from exc
-        except (anthropic.APIConnectionError, CutOff, json.JSONDecodeError) as exc:
+        except (anthropic.APIConnectionError, httpx2.RequestError, CutOff, json.JSONDecodeError) as exc:
             raise self._call.lost(exc) from exc
+
+
+def _results(counts: object) -> int | None:
+    """Every request has a line in the results, however it ended."""
+    if not isinstance(counts, dict) or not all(isinstance(count, int) for count in counts.values()):
+        return None
+    return sum(int(count) for name, count in counts.items() if name != "processing")
 
 
 def _size(batch: MessageBatch) -> int:

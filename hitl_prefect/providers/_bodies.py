@@ -7,6 +7,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -47,7 +48,7 @@ class ReadToken(Lenient):
 
     token: str
     logprob: float
-    utf8: tuple[int, ...] | None = Field(default=None, alias="bytes")
+    utf8: OrNone[tuple[Annotated[int, Field(ge=0, le=255)], ...]] = Field(default=None, alias="bytes")
     top_logprobs: tuple[_Likely, ...] | None = None
 
     def as_token(self) -> Token:
@@ -57,11 +58,11 @@ class ReadToken(Lenient):
 
 
 class _InputDetails(Lenient):
-    cached_tokens: int | None = None
+    cached_tokens: OrNone[NonNegativeInt] = None
 
 
 class _OutputDetails(Lenient):
-    reasoning_tokens: int | None = None
+    reasoning_tokens: OrNone[NonNegativeInt] = None
 
 
 def _either(new: str, old: str) -> Any:
@@ -72,9 +73,9 @@ def _either(new: str, old: str) -> Any:
 class ReadUsage(Lenient):
     """What OpenAI counted, in any of its protocols."""
 
-    input_tokens: int | None = _either("input_tokens", "prompt_tokens")
+    input_tokens: OrNone[NonNegativeInt] = _either("input_tokens", "prompt_tokens")
     input_details: OrNone[_InputDetails] = _either("input_tokens_details", "prompt_tokens_details")
-    output_tokens: int | None = _either("output_tokens", "completion_tokens")
+    output_tokens: OrNone[NonNegativeInt] = _either("output_tokens", "completion_tokens")
     output_details: OrNone[_OutputDetails] = _either("output_tokens_details", "completion_tokens_details")
 
     def as_usage(self) -> Usage:

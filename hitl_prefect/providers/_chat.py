@@ -113,7 +113,7 @@ class _Change(Lenient):
 
 class _Chunk(Lenient):
     model: str | None = None
-    choices: tuple[_Change, ...] = ()
+    choices: tuple[_Change, ...] | None = ()
     usage: OrNone[ReadUsage] = None
 
 
@@ -138,11 +138,14 @@ class ChatAssembly:
         if event is DONE:
             self._done = True
             return
+        if self._done:
+            return
         chunk = read_as(_Chunk, event)
         self._model = self._model or chunk.model
         self._usage = chunk.usage or self._usage
-        for change in chunk.choices:
-            self._change(change)
+        for change in chunk.choices or ():
+            if change.index == 0:
+                self._change(change)
 
     def _change(self, change: _Change) -> None:
         self._content += change.delta.content or ""

@@ -1,7 +1,6 @@
 """Decisions: OpenAI's protocol for questions that are answered with a probability."""
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from hitl_prefect.messages import Image, Message
@@ -71,6 +70,11 @@ def decided(answered: Answered[DecisionBody], model: str, questions: tuple[Quest
     )
 
 
+_ROUNDING = 1e-6
+
+
 def _within(probability: float | None) -> float | None:
-    """Within [0, 1]: a rounding error beyond it is no reason to ask again."""
-    return None if probability is None or not isfinite(probability) else min(1.0, max(0.0, probability))
+    """Within [0, 1], but for a rounding error; what is further off is no probability."""
+    if probability is None or not -_ROUNDING <= probability <= 1 + _ROUNDING:
+        return None
+    return min(1.0, max(0.0, probability))

@@ -53,6 +53,8 @@ def _key(variable: str, given: SecretStr | None) -> SecretStr:
     key = given.get_secret_value() if given else os.environ.get(variable, "")
     if not key.strip():
         raise ConfigError(f"no API key: set {variable}, or save one in a model block (`blocks/save_blocks.py`)")
+    if not all("!" <= character <= "~" for character in key.strip()):
+        raise ConfigError(f"the API key holds a space, a line break or a character that no key has; correct {variable}")
     return SecretStr(key.strip())
 
 

@@ -112,4 +112,6 @@ async def exchange_streamed(
                 if len(assembly.text) > shown:
                     shown = len(assembly.text)
                     on_text(assembly.text)
+        for event in events.feed(b"\n\n"):  # the last one, where no empty line came after it
+            assembly.add(event)
         return Answered(assembly.whole(), raw.request_id)

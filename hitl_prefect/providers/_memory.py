@@ -24,7 +24,7 @@ def remember(fact: str, *about: str) -> None:
     """Keep a fact about something, here and as an empty file in the user's cache folder."""
     name = _name(fact, about)
     _here.add(name)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RuntimeError):
         _folder().mkdir(parents=True, exist_ok=True)
         (_folder() / name).touch()
 
@@ -36,16 +36,16 @@ def known(fact: str, *about: str) -> bool:
         return True
     if time.monotonic() - _not_yet.get(name, -_LOOK_EVERY_S) < _LOOK_EVERY_S:
         return False
-    found = _fresh(_folder() / name)
+    found = _fresh(name)
     if not found:
         _not_yet[name] = time.monotonic()
     return found
 
 
-def _fresh(file: Path) -> bool:
+def _fresh(name: str) -> bool:
     try:
-        return time.time() - file.stat().st_mtime < _FOR_S
-    except OSError:
+        return time.time() - (_folder() / name).stat().st_mtime < _FOR_S
+    except (OSError, RuntimeError):  # the latter where there is no home
         return False
 
 

@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import httpx2
 import openai
 
 from hitl_prefect.canonical import canonical_bytes
@@ -50,7 +51,8 @@ class OpenAIBatches:
         endpoint: Where to ask.
     """
 
-    limits = BatchLimits(requests=50_000, size_bytes=200_000_000)
+    limits = BatchLimits(requests=50_000, size_bytes=190_000_000)
+    """OpenAI takes 200 MB; a line may grow when it is known which protocol the model speaks."""
 
     def __init__(self, provider: OpenAIProvider, endpoint: Endpoint) -> None:
         self._provider, self._model, self._endpoint = provider, provider.model, endpoint
@@ -111,7 +113,12 @@ class OpenAIBatches:
         """How the batch stands."""
         data = await self._retrieve(batch_id)
         status = str(data.get("status", ""))
-        return BatchLook(ended=status in _ENDED, status=status, ended_at=_moment(data.get(_ENDED.get(status, ""))))
+        return BatchLook(
+            ended=status in _ENDED,
+            status=status,
+            ended_at=_moment(data.get(_ENDED.get(status, ""))),
+            results=_results(data.get("request_counts")) if data.get("output_file_id") else None,
+        )
 
     async def results(self, batch_id: str) -> AsyncGenerator[BatchResult, None]:
         """The lines of the output file and of the error file; a batch that failed as a whole has neither.
@@ -165,7 +172,7 @@ class OpenAIBatches:
             raise refused(self._call, exc.status_code, exc.code or exc.type, exc.response.headers) from None
         except (openai.APITimeoutError, TimeoutError) as exc:
             raise self._call.timed_out() from exc
-        except (openai.APIConnectionError, CutOff, json.JSONDecodeError) as exc:
+        except (openai.APIConnectionError, httpx2.RequestError, CutOff, json.JSONDecodeError) as exc:
             raise self._call.lost(exc) from exc
 
 
@@ -199,6 +206,12 @@ def _reply(body: dict[str, Any], model: str, request_id: object) -> Reply | None
         return chat_reply(Answered(read_as(ChatBody, body), found), model)
     except (CutOff, ErrorInReply, ValueError):
         return None
+
+
+def _results(counts: object) -> int | None:
+    """Lines of the output file; those of the error file are counted apart, and not always told."""
+    done = counts.get("completed") if isinstance(counts, dict) else None
+    return done if isinstance(done, int) else None
 
 
 def _moment(seconds: object) -> datetime | None:

@@ -26,6 +26,8 @@ _LONGEST = 200
 _QUOTED = 16
 """So many characters in common with the prompt count as a quotation of it."""
 _KEY = re.compile(r"\bsk-[\w*.-]{4,}")
+_CODE = re.compile(r"[\w.-]{1,64}")
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _TRY_AGAIN = {408, 409, 425}
 _NEXT_STEP = {
     401: "check the key, in the environment or in the saved block",
@@ -125,7 +127,7 @@ class Call:
     def lost(self, exc: Exception) -> ProviderUnavailable:
         """The error for a connection that brought no whole reply."""
         why = f"{exc} ({exc.__cause__})" if exc.__cause__ else str(exc)
-        return ProviderUnavailable(f"{self._who} gave no reply: {why}; try again later")
+        return ProviderUnavailable(f"{self._who} gave no reply: {self._without_key(why)}; try again later")
 
     def timed_out(self) -> ProviderUnavailable:
         """The error for a call that took too long."""
@@ -133,22 +135,31 @@ class Call:
 
     def _quoted(self, message: str) -> str:
         """The provider's words, shortened, or nothing where they hold a piece of the prompt."""
-        said = " ".join(message.replace(self.endpoint.key.get_secret_value(), "[key]").split())
-        said = _KEY.sub("[key]", said)[:_LONGEST]
-        if not said or any(_quotes(said, one.text) for one in self.messages):
+        said = self._without_key(" ".join(message.split()))[:_LONGEST]
+        if not said or any(_quotes(said, content) for one in self.messages for content in _contents(one)):
             return ""
         return f" ({said})"
 
+    def _without_key(self, text: str) -> str:
+        return _KEY.sub("[key]", text.replace(self.endpoint.key.get_secret_value(), "[key]"))
+
 
 def _spaced(code: str) -> str:
-    return f" {code[:_LONGEST]}" if code else ""
+    """A code as providers write them, such as `rate_limit_exceeded`; anything else might quote."""
+    return f" {code}" if _CODE.fullmatch(code) and not _KEY.search(code) else ""
+
+
+def _contents(message: Message) -> Iterator[str]:
+    for piece in message.pieces:
+        yield piece if isinstance(piece, str) else piece.data or piece.url or ""
 
 
 def _quotes(said: str, content: str) -> bool:
-    prompt = " ".join(content.split())
+    prompt, plain = " ".join(content.split()), _ESCAPED.sub(lambda found: chr(int(found[1], 16)), said)
     if len(prompt) <= _QUOTED:
-        return bool(prompt) and prompt in said
-    return any(said[start : start + _QUOTED] in prompt for start in range(len(said) - _QUOTED + 1))
+        return bool(prompt) and prompt in plain
+    pieces = (plain[start : start + _QUOTED] for start in range(max(1, len(plain) - _QUOTED + 1)))
+    return any(piece in prompt for piece in pieces)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

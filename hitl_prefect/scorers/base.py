@@ -41,6 +41,10 @@ class Asker(Protocol):
         """
         ...
 
+    async def settle(self) -> None:
+        """Wait for what is still under way, so that no reply is lost that is paid for."""
+        ...
+
     async def aclose(self) -> None:
         """Stop what is still under way."""
         ...

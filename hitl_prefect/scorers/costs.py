@@ -38,6 +38,10 @@ class BilledOnce:
         """Ask a model; see `Asker.ask`."""
         return self._bill(await self._asker.ask(request, model=model, sample=sample))
 
+    async def settle(self) -> None:
+        """Wait for what is still under way; see `Asker.settle`."""
+        await self._asker.settle()
+
     async def aclose(self) -> None:
         """Stop what is still under way; see `Asker.aclose`."""
         await self._asker.aclose()

@@ -11,16 +11,18 @@ __all__ = ["normal", "same", "same_by_field"]
 
 
 def normal(text: str) -> str:
-    """Text without what tells no answers apart: case, runs of spaces, punctuation at the ends.
+    """Text without what tells no answers apart: case, runs of spaces, and punctuation at the ends of words.
 
     >>> normal("  The  Answer. ")
     'the answer'
     """
-    return " ".join(text.casefold().split()).strip(" .,;:!?\"'")
+    folded = " ".join(text.casefold().split())
+    stripped = folded.strip(" .,;:!?\"'")
+    return stripped if any(map(str.isalpha, stripped)) else folded
 
 
 def same(one: JsonValue, other: JsonValue) -> bool:
-    """Whether two answers say the same: texts by their normal form, numbers closely, the rest piece by piece.
+    """Whether two answers say the same: texts by their normal form, numbers by value, the rest piece by piece.
 
     >>> same({"vendor": "ACME", "total": 3}, {"vendor": "Acme.", "total": 3.0})
     True
@@ -32,8 +34,8 @@ def same(one: JsonValue, other: JsonValue) -> bool:
             return one is other
         case _, bool():
             return False
-        case int() | float(), int() | float():
-            return isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+        case float(), float():
+            return isclose(one, other, rel_tol=1e-12)
         case list(), list():
             return len(one) == len(other) and all(map(same, one, other))
         case dict(), dict():
@@ -55,4 +57,4 @@ def same_by_field(one: JsonValue, other: JsonValue, fields: tuple[str, ...] = ()
     if not isinstance(one, dict) or not one:
         return {"answer": same(one, other)}
     theirs = other if isinstance(other, dict) else {}
-    return {name: name in theirs and same(one.get(name), theirs[name]) for name in fields or one}
+    return {name: name in one and name in theirs and same(one[name], theirs[name]) for name in fields or one}

@@ -16,7 +16,7 @@ from pydantic import Field
 from hitl_prefect.answers import answer_type
 from hitl_prefect.errors import ProviderError
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.logprobs import deciding
+from hitl_prefect.logprobs import deciding, spelling
 from hitl_prefect.models import Part
 from hitl_prefect.protocols import Reply, Request
 from hitl_prefect.scorers.base import SECOND, Asking, Sitting
@@ -115,7 +115,7 @@ def _verdict(reply: Reply, order: type[CorrectFirst | IncorrectFirst]) -> float 
     reading = answer_type(order).read(reply.text)
     if reply.finish != "stop" or not isinstance(reading.answer, dict):
         return None
-    token = deciding(reply.tokens, "verdict")
+    token = deciding(spelling(reply.tokens, reply.text), "verdict")
     by_tokens = odds(token, _says_correct) if token else None
     if by_tokens is not None or reading.stated_confidence is None:
         return by_tokens

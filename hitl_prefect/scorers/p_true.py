@@ -62,11 +62,12 @@ class PTrue(Asking):
 
 
 def _odds_of_true(reply: Reply) -> float | None:
-    """The odds at the first token that says either word; also in a reply that ends at the token limit."""
+    """The odds at the first word, where it is either; also in a reply that ends at the token limit."""
     if reply.finish == "refusal":
         return None
-    found = (odds(token, _says_true) for token in reply.tokens)
-    return next((one for one in found if one is not None), None)
+    # Not at a later one: "Not True" and "Un", "true" hold it too.
+    first = next((token for token in reply.tokens if token.text.strip()), None)
+    return odds(first, _says_true) if first else None
 
 
 def _says_true(token: str) -> bool | None:
@@ -83,4 +84,4 @@ def _why_none(reply: Reply) -> str:
         return f"{reply.model} declined to say whether the answer is right"
     if not reply.tokens:
         return f"{reply.model} gives no token log probabilities; ask another model, or use `judge`"
-    return f"{reply.model} wrote neither True nor False"
+    return f"{reply.model} began with neither True nor False"

@@ -12,6 +12,7 @@ from hitl_prefect.answers import answer_type
 from hitl_prefect.forms import Form, build_form
 from hitl_prefect.models import Case, Generation, Part, Route, Score
 from hitl_prefect.policy import Policy
+from tests.servers.prefect import post
 
 __all__ = ["Asked", "Desk", "form_for"]
 
@@ -63,7 +64,7 @@ class Asked:
 
     def resume(self, typed: JsonValue) -> str:
         """Answer as a program would; the server's `status`."""
-        return str(self._api.post(f"/flow_runs/{self.run_id}/resume", json={"run_input": typed}).json()["status"])
+        return str(post(self._api, f"/flow_runs/{self.run_id}/resume", {"run_input": typed}).json()["status"])
 
 
 class Desk:
@@ -95,7 +96,7 @@ class Desk:
 
     def _store(self, run_id: str, part: str, value: JsonValue) -> None:
         row = {"key": _KEYS[part], "value": json.dumps(value)}
-        self._api.post(f"/flow_runs/{run_id}/input", json=row).raise_for_status()
+        post(self._api, f"/flow_runs/{run_id}/input", row).raise_for_status()
 
     def _created(self, path: str, body: dict[str, Any]) -> str:
-        return str(self._api.post(path, json=body).raise_for_status().json()["id"])
+        return str(post(self._api, path, body).raise_for_status().json()["id"])

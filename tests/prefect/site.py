@@ -15,7 +15,7 @@ import httpx
 
 from hitl_prefect.protocols import Store
 from tests.servers.machine import wait_until
-from tests.servers.prefect import PrefectServer
+from tests.servers.prefect import PrefectServer, post
 
 __all__ = ["Site", "Worker"]
 
@@ -213,12 +213,7 @@ class Site:
         return "\n".join(line["message"] for line in self._post("/logs/filter", wanted))
 
     def _post(self, path: str, body: dict[str, Any], *, allow: int = 0) -> Any:
-        """As Prefect's own client does it: SQLite that is locked for a moment answers 503."""
-        for _ in range(40):
-            response = self.api.post(path, json=body)
-            if response.status_code != 503:
-                break
-            time.sleep(0.25)
+        response = post(self.api, path, body)
         return response.json() if response.status_code == allow else response.raise_for_status().json()
 
     def close(self) -> None:

@@ -1,12 +1,25 @@
 """One real Prefect server for all tests: the one that the demo starts."""
 
+import time
 from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import pytest
 
 from hitl_prefect.demo.processes import PrefectServer, prefect_server
 
-__all__ = ["PrefectServer", "prefect_server_fixture"]
+__all__ = ["PrefectServer", "post", "prefect_server_fixture"]
+
+_PATIENCE_S = 30.0
+
+
+def post(api: httpx.Client, path: str, body: Any) -> httpx.Response:
+    """Post as Prefect's own client does it: SQLite that is locked for a moment answers 503."""
+    until = time.monotonic() + _PATIENCE_S
+    while (response := api.post(path, json=body)).status_code == 503 and time.monotonic() < until:
+        time.sleep(0.25)
+    return response
 
 
 @pytest.fixture(scope="session", name="prefect_server")

@@ -12,6 +12,7 @@ from hitl_prefect.providers.scripted import ScriptedProvider, Step
 
 CASE = Case(id="c1", task="mail", prompt="What is it?")
 GOOD = '{"answer": "refund", "confidence": 0.8}'
+TOKENS = (('{"answer": "', 0), ("refund", -1), ('", "confidence": 0.8}', 0))
 
 
 async def draft(step: str | Step):
@@ -19,7 +20,7 @@ async def draft(step: str | Step):
 
 
 async def test_a_good_reply_becomes_a_draft():
-    made = await draft(Step(text=GOOD, probability=0.7, tokens=(('{"answer": "', 0), ("refund", -1), ('"}', 0))))
+    made = await draft(Step(text=GOOD, probability=0.7, tokens=TOKENS))
 
     assert made.model_dump(exclude={"created_at", "latency_s", "sha256"}) == {
         "answer": "refund",
@@ -95,3 +96,23 @@ async def test_latency_is_measured():
     made = await draft(Step(text=GOOD, delay_s=0.05))
 
     assert 0.04 < made.latency_s < 5
+
+
+async def test_tokens_that_spell_another_text_say_nothing_of_this_one():
+    """Some servers list the tokens of a model's thoughts before those of its reply."""
+    thoughts = (('{"answer": "', 0), ("billing", 0), ('"}', 0))
+    both = await draft(Step(text=GOOD, tokens=(*thoughts, *TOKENS)))
+    other = await draft(Step(text=GOOD, tokens=thoughts))
+
+    assert both.logprobs == LogprobSummary(
+        mean=exp(-1 / 3), minimum=exp(-1), decision=exp(-1), fields={"answer": exp(-1)}, tokens=3
+    )
+    assert other.logprobs is None
+
+
+async def test_a_key_that_is_there_twice_has_no_logprobs_of_its_own():
+    """The last one counts as the answer; which tokens decided it cannot be told."""
+    text = '{"answer": "no", "answer": "yes"}'
+    made = await draft(Step(text=text, tokens=((text, -0.1),)))
+
+    assert (made.answer, made.logprobs.decision, made.logprobs.fields) == ("yes", None, {})

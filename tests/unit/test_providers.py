@@ -69,6 +69,16 @@ def test_a_missing_key_is_told_before_any_call(monkeypatch, model, key):
         provider_for(model)
 
 
+@pytest.mark.parametrize("key", ["sk-hidden\nabc", "sk-hidden abc", "sk-hiddén"])
+@pytest.mark.parametrize("kind", [OpenAIProvider, AnthropicProvider])
+def test_a_key_that_no_header_can_hold_is_told_before_any_call(kind, key):
+    """A key that was pasted with a line break would stand in the error of every call."""
+    with pytest.raises(ConfigError, match="holds a space, a line break") as refused:
+        kind("m", api_key=SecretStr(key))
+
+    assert "hidd" not in str(refused.value)
+
+
 @pytest.mark.parametrize("url", ["localhost:8000/v1", "me:hidden@example.com", "http://[::bad", "ftp://example.com"])
 @pytest.mark.parametrize("kind", [OpenAIProvider, AnthropicProvider])
 def test_a_base_url_that_is_none_is_told_before_any_call(kind, url):

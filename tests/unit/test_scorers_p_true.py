@@ -44,11 +44,16 @@ async def test_a_false_answer_has_low_odds():
     assert (await look(step)).confidence == pytest.approx(0.1)
 
 
-async def test_the_first_token_that_says_either_word_counts():
-    """Also where the model begins with something else, or runs into the token limit after it."""
-    step = said(("Answer", 0.9), (":", 0.9), (" True", 0.6), top=((" True", 0.6), (" False", 0.2)), truncated=True)
+async def test_the_first_word_counts():
+    """Also after a line break, and where the reply runs into the token limit after it."""
+    step = said(("\n", 0.9), (" True", 0.6), top=((" True", 0.6), (" False", 0.2)), truncated=True)
 
     assert (await look(step)).confidence == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("words", [("Un", "true"), ("Not", " true"), ("It", " is", " not", " True")])
+async def test_a_word_that_only_holds_true_is_no_verdict(words):
+    assert (await look(said(*((word, 0.9) for word in words)))).confidence is None
 
 
 @pytest.mark.parametrize(("word", "confidence"), [("True", 0.8), ("False", 0.2)])
@@ -60,7 +65,7 @@ async def test_without_alternatives_all_other_mass_counts_against_the_word(word,
     ("step", "reason"),
     [
         (Step(text="True"), "scripted:drafter gives no token log probabilities; ask another model, or use `judge`"),
-        (said(("Perhaps", 0.9)), "scripted:drafter wrote neither True nor False"),
+        (said(("Perhaps", 0.9)), "scripted:drafter began with neither True nor False"),
         (said(("True", 0.9), refusal=True), "scripted:drafter declined to say whether the answer is right"),
     ],
 )

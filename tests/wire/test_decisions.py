@@ -68,11 +68,12 @@ async def test_each_question_has_its_probability():
         ({"correct": None, "polite": 0.5}, {"correct": None, "polite": 0.5}),
         ({"polite": 0.5}, {"correct": None, "polite": 0.5}),
         ({}, {"correct": None, "polite": None}),
-        ({"correct": 1.0000001, "polite": -0.01}, {"correct": 1.0, "polite": 0.0}),
+        ({"correct": 1.0000001, "polite": -0.0000001}, {"correct": 1.0, "polite": 0.0}),
+        ({"correct": 95.0, "polite": -0.01}, {"correct": None, "polite": None}),
         ({"correct": float("nan"), "polite": float("inf")}, {"correct": None, "polite": None}),
         ({"correct": "likely", "polite": 1}, {"correct": None, "polite": 1.0}),
     ],
-    ids=["declined", "missing", "none at all", "rounded", "no number", "in words"],
+    ids=["declined", "missing", "none at all", "rounded", "no probability", "no number", "in words"],
 )
 async def test_what_is_no_probability_is_none(said, heard):
     """A question without an answer is uncertain, and never sure of anything."""

@@ -120,7 +120,23 @@ async def test_no_error_shows_the_key(connect, on_text, status):
     assert "cdef" not in shown
 
 
-@pytest.mark.parametrize("said", [PROMPT, f"bad input: {PROMPT[:40]}...", f"'content': \"{PROMPT}\""])
+@pytest.mark.parametrize("code", [PROMPT, KEY])
+async def test_no_error_shows_a_code_that_is_none(connect, on_text, code):
+    """Whatever a server calls the name of its error."""
+    with LoopbackAI(Said("no", status=422, error=code)) as ai:
+        raised = await failure(connect(ai), on_text)
+
+    assert code not in "".join(traceback.format_exception(raised))
+    assert "HTTP 422 (no); change the prompt" in str(raised)
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\u{ord(character):04x}" for character in text)
+
+
+@pytest.mark.parametrize(
+    "said", [PROMPT, f"bad input: {PROMPT[:40]}...", f"'content': \"{PROMPT}\"", _escaped(PROMPT[:30]), "parcel number"]
+)
 async def test_no_error_shows_the_prompt(connect, on_text, said):
     """Compatible servers like to quote the field that they refuse."""
     with LoopbackAI(Said(said, status=422, error="invalid")) as ai:
