@@ -46,7 +46,10 @@ class Source:
         return cls(
             text=_spelled(text),
             words=frozenset(map(_bare, _WORD.findall(text))),
-            numbers=frozenset(value for values in numbers_in(text) for value in values),
+            # Both ways: what spaces part may be one number (`1 234 567`), or the cells of a table.
+            numbers=frozenset(
+                value for read in (text, text.replace(" ", "  ")) for values in numbers_in(read) for value in values
+            ),
             dates=frozenset(day for days in dates_in(text) for day in days),
         )
 

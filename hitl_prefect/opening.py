@@ -17,6 +17,7 @@ from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation, as_slug
 from hitl_prefect.policy import Policy
 from hitl_prefect.routing import check_rules
+from hitl_prefect.scorer_checks import check_agreement
 from hitl_prefect.spending import check_prices
 
 __all__ = ["Opened", "check", "make_case", "open_case"]
@@ -59,6 +60,7 @@ async def check(case: Case, policy: Policy, *, model: str, store: str) -> None:
     check_form(case.answer)
     check_rules(policy, case.answer)
     await check_scoring(policy, model)
+    check_agreement(policy, case)
     await check_prices(policy, model)
     await store_of(store)
     if policy.on_deadline == "fallback":

@@ -36,6 +36,7 @@ async def aresolve_case(
     policy: Policy | str = REVIEW_ALL,
     case_id: str | None = None,
     metadata: dict[str, str | int | float | bool | None] | None = None,
+    variants: tuple[str | tuple[Message, ...], ...] = (),
     draft: Generation | None = None,
     stream: bool = False,
 ) -> Outcome[A]:
@@ -51,6 +52,7 @@ async def aresolve_case(
         case_id: Names the case; one outcome per case and task: where another run has decided it, that outcome is
             returned and nobody is asked. Default: the flow run's id, for one case per run.
         metadata: Facts for people and reports; never sent to the model.
+        variants: The same question in other words, for `Agreement(variants=True)`.
         draft: A draft of this very prompt that was made before, such as a batch's; the model is asked only where a
             reviewer wants another attempt.
         stream: Show a draft in the run's Artifacts tab while it is being written.
@@ -63,7 +65,7 @@ async def aresolve_case(
         ProviderError: If the model could not be asked, after retries.
         StoreError: If the outcome could not be stored, after retries; the decision is not lost, a retry finishes.
     """
-    case = make_case(prompt, answer=answer, task=task, case_id=case_id, metadata=metadata or {})
+    case = make_case(prompt, answer=answer, task=task, case_id=case_id, metadata=metadata or {}, variants=variants)
     chosen = await policy_of(policy)
     await check(case, chosen, model=model, store=store)
     opening = Opened(case=case, policy=chosen, model=model, draft=draft, stream=stream)
@@ -87,6 +89,7 @@ def resolve_case(
     policy: Policy | str = REVIEW_ALL,
     case_id: str | None = None,
     metadata: dict[str, str | int | float | bool | None] | None = None,
+    variants: tuple[str | tuple[Message, ...], ...] = (),
     draft: Generation | None = None,
     stream: bool = False,
 ) -> Outcome[A]:
@@ -101,6 +104,7 @@ def resolve_case(
             policy=policy,
             case_id=case_id,
             metadata=metadata,
+            variants=variants,
             draft=draft,
             stream=stream,
         )

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 
+from hitl_prefect.answers import answer_type
 from hitl_prefect.combining import Combination
 from hitl_prefect.errors import ConfigError
+from hitl_prefect.models import Case
 from hitl_prefect.policy import Policy
 from hitl_prefect.protocols import Decider, Provider
-from hitl_prefect.scorers import NEVER_GIVEN, SECOND, Asking
+from hitl_prefect.scorers import NEVER_GIVEN, SECOND, Agreement, Asking
 from hitl_prefect.scorers.base import name_of
 
-__all__ = ["check_scorers", "models_asked"]
+__all__ = ["check_agreement", "check_scorers", "models_asked"]
 
 
 def models_asked(policy: Policy, second: str | None) -> tuple[str, ...]:
@@ -85,4 +87,24 @@ def _check_asked(scorer: Asking, provider: str, second: str | None, asked: Mappi
             raise ConfigError(
                 f"policy.scorers names {scorer.name!r}, and {model} is no decider; "
                 "name one, such as 'openai:gpt-6-luna'"
+            )
+
+
+def check_agreement(policy: Policy, case: Case) -> None:
+    """Refuse an agreement over what a case does not have.
+
+    Raises:
+        ConfigError: If it names a field that the answer type lacks, or asks variants of a case without any.
+    """
+    known = answer_type(case.answer).json_schema.get("properties", {"answer": {}})
+    for scorer in policy.scorers:
+        if not isinstance(scorer, Agreement):
+            continue
+        if strange := sorted(set(scorer.fields) - known.keys()):
+            raise ConfigError(
+                f"policy.scorers: {scorer.name!r} counts {strange[0]!r}, and the answer has {sorted(known)}"
+            )
+        if scorer.variants and not case.variants:
+            raise ConfigError(
+                f"policy.scorers: {scorer.name!r} asks the case's variants, and there are none: pass some"
             )

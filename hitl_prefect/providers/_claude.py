@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import anthropic
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from hitl_prefect.answers import AnswerType, answer_type
 from hitl_prefect.errors import ConfigError
@@ -82,14 +82,14 @@ class _Block(Lenient):
 
 
 class _OutputDetails(Lenient):
-    thinking_tokens: int | None = None
+    thinking_tokens: OrNone[NonNegativeInt] = None
 
 
 class _Usage(Lenient):
-    input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    output_tokens: int | None = None
+    input_tokens: OrNone[NonNegativeInt] = None
+    cache_creation_input_tokens: OrNone[NonNegativeInt] = None
+    cache_read_input_tokens: OrNone[NonNegativeInt] = None
+    output_tokens: OrNone[NonNegativeInt] = None
     output_tokens_details: OrNone[_OutputDetails] = None
 
     def as_usage(self) -> Usage:

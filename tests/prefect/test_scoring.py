@@ -75,3 +75,15 @@ def test_a_second_model_that_is_down_leaves_no_score_and_a_person_is_asked(site,
     site.wait_for_question(run)
 
     assert "Nobody could tell how sure the model is." in site.description(run)
+
+
+def test_a_second_opinion_under_way_is_recorded_though_the_draft_needs_none(site, answering, scripts):
+    """It is paid for: the flow waits for it before it asks a person, and a retry would find it."""
+    second = {"kind": "agreement", "model": scripts.write("late", YES | {"delay_s": 3})}
+    policy = {"min_confidence": 0.1, "scorers": ["stated", second]}
+    refused = scripts.write("refused", {"text": "no", "refusal": True})
+    run = site.start(answering, prompt="Is it?", model=refused, policy=policy)
+    site.wait_for_question(run)
+
+    assert (_recorded(site, run), scripts.calls("late")) == (True, 1)
+    assert "Task exception was never retrieved" not in site.logs(run)

@@ -185,3 +185,10 @@ def test_a_type_that_holds_itself_is_walked_to_the_end():
     answer = {"name": "Acme", "inner": {"name": "Bob", "inner": None, "tags": {"a": "Red"}}, "tags": {}}
 
     assert grounding(answer, kind=Node).fields == {"name": 1.0, "inner": 0.0}
+
+
+def test_the_cells_of_a_table_are_numbers_of_their_own():
+    """And what spaces part may be one number all the same."""
+    source = Source.of(["100 200 300", "Total 1 234 567 EUR"])
+
+    assert source.checks(200) == source.checks(1234567) == source.checks("1 234 567") == [True]

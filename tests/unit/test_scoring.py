@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.hedging import hedges, hedging_confidence
@@ -9,7 +9,7 @@ from hitl_prefect.models import LogprobSummary, Part
 from hitl_prefect.policy import Policy
 from hitl_prefect.protocols import Scorer
 from hitl_prefect.providers.scripted import ScriptedProvider
-from hitl_prefect.scorer_checks import check_scorers, models_asked
+from hitl_prefect.scorer_checks import check_agreement, check_scorers, models_asked
 from hitl_prefect.scorers import ONLY_WHERE_NAMED, READING, Agreement, Decisions, Judge, PTrue, SemanticEntropy
 from hitl_prefect.scoring import PolicyScorer
 from tests.unit.making import a_case, a_generation
@@ -202,3 +202,26 @@ def test_a_policy_with_every_scorer_survives_json():
 def test_a_word_that_names_no_scorer_is_refused():
     with pytest.raises(ValidationError, match="there is no scorer 'logprobs'; there is stated, logprob, "):
         Policy(scorers=("logprobs",))
+
+
+@pytest.mark.parametrize(
+    ("scorer", "why"),
+    [
+        (Agreement(fields=("totl",)), r"counts 'totl', and the answer has \['total'\]"),
+        (Agreement(variants=True), "asks the case's variants, and there are none"),
+    ],
+)
+def test_an_agreement_over_what_a_case_does_not_have_is_refused(scorer, why):
+    """It would be 0 or nothing for every case."""
+
+    class Total(BaseModel):
+        total: float
+
+    with pytest.raises(ConfigError, match=why):
+        check_agreement(Policy(scorers=(scorer,)), a_case(answer=Total))
+
+
+def test_an_agreement_over_what_a_case_has_is_fine():
+    case = a_case(answer=str, variants=("Extract it, please.",))
+
+    check_agreement(Policy(scorers=(Agreement(variants=True, fields=("answer",)),)), case)

@@ -30,6 +30,8 @@ class Made:
     ended_at: datetime | None = None
     results: list[bytes] = field(default_factory=list)
     """Lines, in the order in which they are sent."""
+    counted: int = 0
+    """How many results the server says there are."""
     errors: list[bytes] = field(default_factory=list)
     """OpenAI's error file."""
 
@@ -92,6 +94,11 @@ def openai_batch(made: Made) -> dict[str, Any]:
         "status": made.status,
         "created_at": int(made.created_at.timestamp()),
         "metadata": made.metadata,
+        "request_counts": {
+            "total": len(made.requests),
+            "completed": made.counted,
+            "failed": len(made.requests) - made.counted if ended else 0,
+        },
         "output_file_id": f"file-out-of-{made.id}" if ended and made.results else None,
         "error_file_id": f"file-err-of-{made.id}" if ended and made.errors else None,
     }
@@ -112,8 +119,8 @@ def anthropic_batch(made: Made, url: str) -> dict[str, Any]:
         "ended_at": made.ended_at.isoformat() if ended and made.ended_at else None,
         "results_url": f"{url}/v1/messages/batches/{made.id}/results" if ended and url else None,
         "request_counts": {
-            "processing": 0 if ended else total,
-            "succeeded": total if ended else 0,
+            "processing": total - made.counted,
+            "succeeded": made.counted,
             "errored": 0,
             "canceled": 0,
             "expired": 0,

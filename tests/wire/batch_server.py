@@ -126,7 +126,7 @@ class BatchServer:
                 made.ended_at = datetime(2026, 11, 1, 12, tzinfo=UTC)
                 made.status = status or ("completed" if made.provider == "openai" else "ended")
                 lines = [self._line(made, name, body) for name, body in made.requests.items() if only(name)]
-                made.results = lines[::-1]
+                made.results, made.counted = lines[::-1], len(lines)
 
     def _line(self, made: Made, custom_id: str, body: dict[str, Any]) -> bytes:
         said = self.answer(custom_id, body)

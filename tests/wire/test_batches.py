@@ -16,7 +16,7 @@ from hitl_prefect.protocols import BatchLimits, Reply, Request
 from hitl_prefect.providers import provider_for
 from hitl_prefect.providers.openai import OpenAIProvider
 from tests.wire import batching
-from tests.wire.batch_bodies import anthropic_problem, openai_error_line
+from tests.wire.batch_bodies import anthropic_line, anthropic_problem, openai_error_line, openai_line
 from tests.wire.batching import MODELS, everything_in, open_record, some_cases
 from tests.wire.loopback import LoopbackAI, Said
 
@@ -391,3 +391,36 @@ async def test_neither_key_nor_the_providers_words_reach_store_or_errors(server,
 
     assert [secret in kept for secret in (b"sk-loopback", b"sk-ant", server.url.encode())] == [False] * 3
     assert ("the prompt was" in str(refused.value), "HTTP 403" in str(refused.value)) == (False, True)
+
+
+async def test_results_that_end_early_are_fetched_again(server, store, model):
+    """Kept as they are they would be final, and what is missing would be asked again at the full price."""
+    await submitted(store, model)
+    server.end()
+    [made] = server.batches
+    lost, made.results = made.results[1:], made.results[:1]
+    with pytest.raises(ExceptionGroup) as early:
+        await fetched(store)
+    made.results += lost
+    [found], ready = await fetched(store)
+
+    assert "1 of 3 results came" in str(early.value.exceptions[0])
+    assert (found.drafts, len(ready)) == (3, 3)
+
+
+async def test_one_odd_line_holds_up_no_other(server, store, model):
+    """Counts and bytes that cannot be are left out."""
+    odd = {"prompt_tokens": -2, "completion_tokens": -2, "input_tokens": -2, "output_tokens": -2}
+
+    def answer(name, body):
+        line = (anthropic_line if model.startswith("anthropic") else openai_line)(Said('{"answer": "ok"}'), body)
+        reply = line.get("result", {}).get("message") or line["response"]["body"]
+        reply["usage"] = odd
+        return line
+
+    server.answer = answer
+    await submitted(store, model)
+    server.end()
+    [found], ready = await fetched(store)
+
+    assert (found.drafts, {one.draft.usage for one in ready}) == (3, {Usage()})
