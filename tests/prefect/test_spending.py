@@ -115,7 +115,8 @@ KEY = f"hitl-{'0' * 16}-asked-{'a' * 24}"
 
 def a_row(**facts):
     """A question's row of the journal, as it was recorded before anybody knew the price."""
-    return json.dumps({"model": "llama", "cost_usd": None, "usage": {"input_tokens": 10, "output_tokens": 5}} | facts)
+    usage = {"input_tokens": 10, "output_tokens": 5}
+    return json.dumps({"provider": "openai", "model": "llama", "cost_usd": None, "usage": usage} | facts)
 
 
 def test_a_run_whose_spending_nobody_knows_stops_and_says_what_to_do():
@@ -133,6 +134,19 @@ def test_a_price_that_is_given_later_counts_for_what_was_paid_before(tmp_path, m
     assert _paid(KEY, a_row()) == Paid(what="questions for scores to", model="llama", cost_usd=20 / 1e6)
 
 
-@pytest.mark.parametrize("step", ["opened", "judged-1", "round-1-1", "outcome", "generation-x"])
+def test_a_model_without_a_price_is_never_free():
+    """Also where models that run here, which cost nothing, are in the table."""
+    assert _paid(KEY, a_row(model="mystery")).cost_usd is None
+
+
+def test_a_draft_that_was_made_before_counts_as_paid():
+    """Such as a batch's; a case that was opened without one cost nothing yet."""
+    opened = f"hitl-{'0' * 16}-opened"
+
+    assert _paid(opened, json.dumps({"draft": json.loads(a_row(cost_usd=0.5))})).cost_usd == 0.5
+    assert _paid(opened, json.dumps({"draft": None})) is None
+
+
+@pytest.mark.parametrize("step", ["judged-1", "round-1-1", "outcome", "generation-x"])
 def test_rows_that_are_no_calls_to_a_model_cost_nothing(step):
     assert _paid(f"hitl-{'0' * 16}-{step}", "no JSON") is None
