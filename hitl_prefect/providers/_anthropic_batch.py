@@ -1,14 +1,12 @@
 """Anthropic's batch endpoint: message requests in one body, answered within a day at half the price."""
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import datetime
 from typing import Any
 
 import anthropic
-import httpx2
 from anthropic.types.messages import MessageBatch
 
 from hitl_prefect.canonical import canonical_bytes
@@ -22,7 +20,7 @@ from hitl_prefect.protocols import (
     Request,
     SoughtBatch,
 )
-from hitl_prefect.providers._batch_wire import CALL_S, batch_call, check_id, given_id, json_lines, refused
+from hitl_prefect.providers._batch_wire import batch_call, batch_client, check_id, given_id, json_lines
 from hitl_prefect.providers._claude import MessageBody, asked_of_messages, message_reply
 from hitl_prefect.providers._endpoint import Endpoint
 from hitl_prefect.providers._events import json_object
@@ -125,30 +123,8 @@ class AnthropicBatches:
             raw = await client.messages.batches.with_raw_response.retrieve(check_id(batch_id))
             return json_object(raw.http_response.content)
 
-    @asynccontextmanager
-    async def _client(self) -> AsyncIterator[anthropic.AsyncAnthropic]:
-        with self._translated():
-            async with (
-                asyncio.timeout(CALL_S),
-                anthropic.AsyncAnthropic(
-                    api_key=self._endpoint.key.get_secret_value(),
-                    base_url=self._endpoint.base_url,
-                    timeout=anthropic.Timeout(CALL_S, connect=10),
-                    max_retries=0,
-                ) as client,
-            ):
-                yield client
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except anthropic.APIStatusError as exc:
-            raise refused(self._call, exc.status_code, exc.error_code or exc.type, exc.response.headers) from None
-        except (anthropic.APITimeoutError, TimeoutError) as exc:
-            raise self._call.timed_out() from exc
-        except (anthropic.APIConnectionError, httpx2.RequestError, CutOff, json.JSONDecodeError) as exc:
-            raise self._call.lost(exc) from exc
+    def _client(self) -> AbstractAsyncContextManager[anthropic.AsyncAnthropic]:
+        return batch_client(anthropic, anthropic.AsyncAnthropic, self._endpoint, self._call)
 
 
 def _results(counts: object) -> int | None:

@@ -1,19 +1,28 @@
 """What both batch endpoints share: time-outs, ids that are safe in a path, and lines of JSON."""
 
+import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
+
+import httpx2
 
 from hitl_prefect.errors import ConfigError, ProviderError
 from hitl_prefect.providers._endpoint import Endpoint
 from hitl_prefect.providers._wire import Call, CutOff, failure_of
 
-__all__ = ["CALL_S", "batch_call", "check_id", "given_id", "json_lines", "refused"]
+__all__ = ["batch_call", "batch_client", "check_id", "given_id", "json_lines"]
 
 CALL_S = 600.0
 """Seconds that one call to a batch endpoint may take: it carries up to 256 MB."""
+
+_CONNECT_S = 10.0
+
+C = TypeVar("C", bound=AbstractAsyncContextManager[Any])
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -23,7 +32,39 @@ def batch_call(model: str, endpoint: Endpoint) -> Call:
     return Call(model, replace(endpoint, timeout_s=CALL_S), ())
 
 
-def refused(call: Call, status: int, code: object, headers: Any) -> ProviderError:
+@asynccontextmanager
+async def batch_client(sdk: ModuleType, kind: Callable[..., C], endpoint: Endpoint, call: Call) -> AsyncIterator[C]:
+    """A client of either SDK for calls that carry whole files; what goes wrong within the block is an error of ours.
+
+    Raises:
+        RateLimited, ProviderUnavailable: Trying again can help.
+        ProviderDenied: It cannot.
+    """
+    made = kind(
+        api_key=endpoint.key.get_secret_value(),
+        base_url=endpoint.base_url,
+        timeout=sdk.Timeout(CALL_S, connect=_CONNECT_S),
+        max_retries=0,
+    )
+    with _translated(sdk, call):
+        async with asyncio.timeout(CALL_S), made as client:
+            yield client
+
+
+@contextmanager
+def _translated(sdk: ModuleType, call: Call) -> Iterator[None]:
+    try:
+        yield
+    except sdk.APIStatusError as exc:
+        code = getattr(exc, "error_code", None) or getattr(exc, "code", None) or exc.type
+        raise _refused(call, exc.status_code, code, exc.response.headers) from None
+    except (sdk.APITimeoutError, TimeoutError) as exc:
+        raise call.timed_out() from exc
+    except (sdk.APIConnectionError, httpx2.RequestError, CutOff, json.JSONDecodeError) as exc:
+        raise call.lost(exc) from exc
+
+
+def _refused(call: Call, status: int, code: object, headers: Any) -> ProviderError:
     """The error for a status that is no success, without the provider's words: they may quote one prompt of many."""
     told = {"code": code} if isinstance(code, str) else {}
     return call.refused(failure_of(told, status, headers))

@@ -1,13 +1,10 @@
 """OpenAI's batch endpoint: a file of requests, answered within a day at half the price."""
 
-import asyncio
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import httpx2
 import openai
 
 from hitl_prefect.canonical import canonical_bytes
@@ -22,7 +19,7 @@ from hitl_prefect.protocols import (
     SoughtBatch,
 )
 from hitl_prefect.providers._apis import Known
-from hitl_prefect.providers._batch_wire import CALL_S, batch_call, check_id, given_id, json_lines, refused
+from hitl_prefect.providers._batch_wire import batch_call, batch_client, check_id, given_id, json_lines
 from hitl_prefect.providers._chat import ChatBody, asked_of_chat, chat_reply
 from hitl_prefect.providers._endpoint import Endpoint
 from hitl_prefect.providers._events import json_object
@@ -150,30 +147,8 @@ class OpenAIBatches:
             raw = await client.batches.with_raw_response.retrieve(check_id(batch_id))
             return json_object(raw.http_response.content)
 
-    @asynccontextmanager
-    async def _client(self) -> AsyncIterator[openai.AsyncOpenAI]:
-        with self._translated():
-            async with (
-                asyncio.timeout(CALL_S),
-                openai.AsyncOpenAI(
-                    api_key=self._endpoint.key.get_secret_value(),
-                    base_url=self._endpoint.base_url,
-                    timeout=openai.Timeout(CALL_S, connect=10),
-                    max_retries=0,
-                ) as client,
-            ):
-                yield client
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except openai.APIStatusError as exc:
-            raise refused(self._call, exc.status_code, exc.code or exc.type, exc.response.headers) from None
-        except (openai.APITimeoutError, TimeoutError) as exc:
-            raise self._call.timed_out() from exc
-        except (openai.APIConnectionError, httpx2.RequestError, CutOff, json.JSONDecodeError) as exc:
-            raise self._call.lost(exc) from exc
+    def _client(self) -> AbstractAsyncContextManager[openai.AsyncOpenAI]:
+        return batch_client(openai, openai.AsyncOpenAI, self._endpoint, self._call)
 
 
 def _result(line: dict[str, Any] | None, model: str) -> BatchResult:

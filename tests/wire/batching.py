@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hitl_prefect import afetch_batches, asubmit_batch
 from hitl_prefect.batch_records import BatchRecord, records
 from hitl_prefect.batching import SubmittedBatch, place, split
 from hitl_prefect.models import Case
@@ -78,3 +79,15 @@ def everything_in(folder: Path) -> bytes:
     """All that a store holds, names included."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     return b"\n".join(os.fsencode(path) + path.read_bytes() for path in files)
+
+
+async def submitted(store, model, cases=None):
+    [made] = await asubmit_batch(cases or some_cases(), model=model, store=store.url)
+    return made
+
+
+async def fetched(store, **more):
+    """What is made of the open batches, and the cases handed over."""
+    ready = []
+    found = await afetch_batches(store=store.url, then=ready.append, **more)
+    return found, sorted(ready, key=lambda one: one.case.id)
