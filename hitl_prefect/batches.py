@@ -10,13 +10,14 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from prefect.utilities.asyncutils import run_coro_as_sync
 from pydantic import Field
 
+from hitl_prefect.batch_protocol import Batches, BatchLook, BatchProvider
 from hitl_prefect.batch_records import BatchRecord, Drafts, Submission, records
 from hitl_prefect.batching import SubmittedBatch, answer_types, check_ids, fetch, place, plan, split
 from hitl_prefect.configured import provider_of, store_of
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Case, Generation
-from hitl_prefect.protocols import Batches, BatchLook, BatchProvider, Store
+from hitl_prefect.protocols import Store
 
 __all__ = [
     "FetchedBatch",

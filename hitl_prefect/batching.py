@@ -23,13 +23,13 @@ from uuid import uuid4
 from pydantic import Field
 
 from hitl_prefect.answers import answer_type
+from hitl_prefect.batch_protocol import Batches, BatchLook, BatchResult, FoundBatches, SoughtBatch, custom_id
 from hitl_prefect.batch_records import BatchRecord, Draft, Drafts, Submission, Turn
 from hitl_prefect.canonical import sha256_of
 from hitl_prefect.drafts import generation_of, request_for
 from hitl_prefect.errors import ConfigError, ProviderDenied, ProviderUnavailable, RateLimited
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Case
-from hitl_prefect.protocols import Batches, BatchLook, BatchResult, FoundBatches, SoughtBatch, custom_id
 
 __all__ = ["SubmittedBatch", "answer_types", "check_ids", "fetch", "place", "plan", "split"]
 

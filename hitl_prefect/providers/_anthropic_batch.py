@@ -9,17 +9,9 @@ from typing import Any
 import anthropic
 from anthropic.types.messages import MessageBatch
 
+from hitl_prefect.batch_protocol import BatchLimits, BatchLook, BatchResult, FoundBatches, SoughtBatch
 from hitl_prefect.canonical import canonical_bytes
-from hitl_prefect.protocols import (
-    BatchLimits,
-    BatchLook,
-    BatchResult,
-    FoundBatches,
-    Provider,
-    Reply,
-    Request,
-    SoughtBatch,
-)
+from hitl_prefect.protocols import Provider, Reply, Request
 from hitl_prefect.providers._batch_wire import batch_call, batch_client, check_id, given_id, json_lines
 from hitl_prefect.providers._claude import MessageBody, asked_of_messages, message_reply
 from hitl_prefect.providers._endpoint import Endpoint

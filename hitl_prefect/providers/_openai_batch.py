@@ -7,17 +7,10 @@ from typing import Any, Literal
 
 import openai
 
+from hitl_prefect.batch_protocol import BatchLimits, BatchLook, BatchResult, FoundBatches, SoughtBatch
 from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.messages import Message
-from hitl_prefect.protocols import (
-    BatchLimits,
-    BatchLook,
-    BatchResult,
-    FoundBatches,
-    Reply,
-    Request,
-    SoughtBatch,
-)
+from hitl_prefect.protocols import Reply, Request
 from hitl_prefect.providers._apis import Known
 from hitl_prefect.providers._batch_wire import batch_call, batch_client, check_id, given_id, json_lines
 from hitl_prefect.providers._chat import ChatBody, asked_of_chat, chat_reply

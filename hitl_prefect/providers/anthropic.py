@@ -5,7 +5,8 @@ import asyncio
 import anthropic
 from pydantic import SecretStr
 
-from hitl_prefect.protocols import Batches, OnText, Reply, Request
+from hitl_prefect.batch_protocol import Batches
+from hitl_prefect.protocols import OnText, Reply, Request
 from hitl_prefect.providers._claude import MessageAssembly, MessageBody, asked_of_messages, message_reply
 from hitl_prefect.providers._clients import client_of, sending
 from hitl_prefect.providers._endpoint import Endpoint, endpoint

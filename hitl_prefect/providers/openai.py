@@ -5,8 +5,9 @@ import asyncio
 import openai
 from pydantic import SecretStr
 
+from hitl_prefect.batch_protocol import Batches
 from hitl_prefect.messages import Message
-from hitl_prefect.protocols import Batches, Decided, OnText, Question, Reply, Request
+from hitl_prefect.protocols import Decided, OnText, Question, Reply, Request
 from hitl_prefect.providers._apis import Api, ApiInUse, Known, blames_the_api, other_than, usual_api
 from hitl_prefect.providers._chat import ChatAssembly, ChatBody, asked_of_chat, chat_reply
 from hitl_prefect.providers._clients import client_of, sending

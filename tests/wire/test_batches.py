@@ -7,12 +7,13 @@ import pytest
 from pydantic import BaseModel
 
 from hitl_prefect import afetch_batches, asubmit_batch
+from hitl_prefect.batch_protocol import BatchLimits
 from hitl_prefect.batches import FetchedBatch
 from hitl_prefect.batching import split
 from hitl_prefect.errors import ConfigError, ProviderDenied
 from hitl_prefect.messages import Image, Message
 from hitl_prefect.models import Case, Usage
-from hitl_prefect.protocols import BatchLimits, Reply, Request
+from hitl_prefect.protocols import Reply, Request
 from hitl_prefect.providers import provider_for
 from hitl_prefect.providers.openai import OpenAIProvider
 from tests.wire import batching
