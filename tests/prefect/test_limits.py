@@ -1,6 +1,7 @@
 """Rate limits that two workers share through the Prefect server."""
 
 import runpy
+import time
 from pathlib import Path
 
 import pytest
