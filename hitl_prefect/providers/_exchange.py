@@ -10,7 +10,7 @@ from hitl_prefect.protocols import OnText
 from hitl_prefect.providers._events import Events, json_object
 from hitl_prefect.providers._wire import CutOff, ErrorInReply
 
-__all__ = ["Answered", "Assembly", "exchange", "exchange_streamed", "read_as"]
+__all__ = ["Answered", "Assembly", "exchange", "exchange_either", "read_as"]
 
 Body = TypeVar("Body", bound=BaseModel)
 Whole = TypeVar("Whole", covariant=True)
@@ -115,3 +115,21 @@ async def exchange_streamed(
         for event in events.feed(b"\n\n"):  # the last one, where no empty line came after it
             assembly.add(event)
         return Answered(assembly.whole(), raw.request_id)
+
+
+async def exchange_either(
+    resource: Any,
+    asked: Mapping[str, Any],
+    on_text: OnText | None,
+    kind: type[Body],
+    start: Callable[[], Assembly[Body]],
+) -> Answered[Body]:
+    """Streamed where somebody wants to see the text, whole where nobody does.
+
+    Raises:
+        CutOff: If the reply is not whole.
+        ErrorInReply: If there is an error in it.
+    """
+    if on_text is None:
+        return await exchange(resource, asked, kind)
+    return await exchange_streamed(resource, asked, on_text, start)

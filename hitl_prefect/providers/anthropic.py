@@ -10,7 +10,7 @@ from hitl_prefect.protocols import OnText, Reply, Request
 from hitl_prefect.providers._claude import MessageAssembly, MessageBody, asked_of_messages, message_reply
 from hitl_prefect.providers._clients import client_of, sending
 from hitl_prefect.providers._endpoint import Endpoint, endpoint
-from hitl_prefect.providers._exchange import exchange, exchange_streamed
+from hitl_prefect.providers._exchange import exchange_either
 from hitl_prefect.providers._wire import Call, translated
 
 __all__ = ["AnthropicProvider"]
@@ -59,10 +59,7 @@ class AnthropicProvider:
         with translated(Call(self.model, self._endpoint, request.messages), anthropic):
             async with asyncio.timeout(self._endpoint.timeout_s):
                 messages = (await client_of(self._endpoint, _client)).messages
-                if on_text is None:
-                    answered = await exchange(messages, asked, MessageBody)
-                else:
-                    answered = await exchange_streamed(messages, asked, on_text, MessageAssembly)
+                answered = await exchange_either(messages, asked, on_text, MessageBody, MessageAssembly)
                 return message_reply(answered, self.model)
 
     def batches(self) -> Batches:

@@ -13,7 +13,7 @@ from hitl_prefect.providers._chat import ChatAssembly, ChatBody, asked_of_chat, 
 from hitl_prefect.providers._clients import client_of, sending
 from hitl_prefect.providers._decisions import DecisionBody, asked_of_decisions, decided
 from hitl_prefect.providers._endpoint import Endpoint, endpoint
-from hitl_prefect.providers._exchange import exchange, exchange_streamed
+from hitl_prefect.providers._exchange import exchange, exchange_either
 from hitl_prefect.providers._memory import known, remember
 from hitl_prefect.providers._responses import ResponsesAssembly, ResponsesBody, asked_of_responses, responses_reply
 from hitl_prefect.providers._wire import Call, translated
@@ -150,20 +150,14 @@ class OpenAIProvider:
     ) -> Reply:
         completions = client.chat.completions
         asked = asked_of_chat(self.model, request, logprobs=logprobs, stream=on_text is not None)
-        if on_text is None:
-            answered = await exchange(completions, asked, ChatBody)
-        else:
-            answered = await exchange_streamed(completions, asked, on_text, ChatAssembly)
+        answered = await exchange_either(completions, asked, on_text, ChatBody, ChatAssembly)
         return chat_reply(answered, self.model)
 
     async def _responses(
         self, client: openai.AsyncOpenAI, request: Request, on_text: OnText | None, logprobs: bool
     ) -> Reply:
         asked = asked_of_responses(self.model, request, logprobs=logprobs)
-        if on_text is None:
-            answered = await exchange(client.responses, asked, ResponsesBody)
-        else:
-            answered = await exchange_streamed(client.responses, asked, on_text, ResponsesAssembly)
+        answered = await exchange_either(client.responses, asked, on_text, ResponsesBody, ResponsesAssembly)
         return responses_reply(answered, self.model)
 
 
