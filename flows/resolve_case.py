@@ -20,6 +20,7 @@ def resolve_one_case(
     policy: Policy = BAR,
     case_id: str | None = None,
     metadata: dict[str, str | int | float | bool | None] | None = None,
+    requester: str | None = None,
     messages: tuple[Message, ...] = (),
     draft: Generation | None = None,
     stream: bool = False,
@@ -36,6 +37,7 @@ def resolve_one_case(
         policy: When a person is asked.
         case_id: Names the case; the flow run's id if empty.
         metadata: Facts for people and reports; never sent to the model.
+        requester: Who asks, and so may not review.
         messages: The whole conversation, images included, in place of prompt and instructions.
         draft: What the model returned before, such as in a batch; it is not asked again.
         stream: Show the draft in the Artifacts tab while it is being written.
@@ -50,6 +52,7 @@ def resolve_one_case(
         policy=policy,
         case_id=case_id,
         metadata=metadata,
+        requester=requester,
         draft=draft,
         stream=stream,
     )

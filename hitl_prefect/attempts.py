@@ -7,25 +7,17 @@ from hitl_prefect.frozen import Frozen
 from hitl_prefect.generating import agenerate
 from hitl_prefect.journal import Journal
 from hitl_prefect.judging import policy_scorer
-from hitl_prefect.models import Generation, Route, Score
+from hitl_prefect.models import Attempt, Generation, Route, Score
 from hitl_prefect.opening import Opened
 from hitl_prefect.routing import route
 from hitl_prefect.scoring import PolicyScorer
 
-__all__ = ["Attempt", "make_attempt"]
+__all__ = ["make_attempt"]
 
 
 class _Judged(Frozen):
     """What the machine thought of a draft."""
 
-    score: Score
-    route: Route
-
-
-class Attempt(Frozen):
-    """A draft, and what the machine thinks of it."""
-
-    generation: Generation
     score: Score
     route: Route
 

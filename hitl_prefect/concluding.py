@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from hitl_prefect._version import __version__
 from hitl_prefect.answers import answer_type, problems_of
 from hitl_prefect.errors import ConfigError, ReviewError
-from hitl_prefect.models import Case, Generation, Route, Score
+from hitl_prefect.models import Attempt, Case, Generation, Route, Score
 from hitl_prefect.outcomes import CaseRecord, Outcome, Review, Versions
 from hitl_prefect.policy import Policy
 
@@ -27,7 +27,7 @@ def conclude(
     review: Review | None = None,
     *,
     policy: Policy,
-    earlier: Sequence[Generation] = (),
+    earlier: Sequence[Attempt] = (),
 ) -> Outcome[JsonValue]:
     """The outcome of a case, with where and by what it was made.
 
@@ -38,7 +38,7 @@ def conclude(
         route: Where the policy sent it.
         review: What people said of all attempts; `None` where nobody was asked.
         policy: What the deadline does.
-        earlier: The drafts before the last, oldest first.
+        earlier: The attempts before the last, oldest first.
 
     Raises:
         ReviewError: If nothing has been decided: sent to a person and not reviewed, or another attempt was asked for.
@@ -66,14 +66,11 @@ def _ending(case: Case, generation: Generation, route: Route, review: Review | N
     """Decision, final answer, who decided and when."""
     if route.action == "accept":
         return _ended("model", "accept", generation.answer, generation.created_at)
-    if review is not None and review.deadline_passed_at:
-        falls_back = policy.on_deadline == "fallback"
-        answer = fallback_of(case, policy) if falls_back else None
-        return _ended("deadline", "fallback" if falls_back else "reject", answer, review.deadline_passed_at)
-    last = review.verdicts[-1] if review is not None and review.verdicts else None
-    if last is None or last.decision not in ("approve", "edit", "reject"):
+    settled = review.settled if review is not None else None
+    if settled is None or settled.decision == "retry":
         raise ReviewError("nothing is decided yet: this case was sent to a person, and no verdict settles it")
-    return _ended("human", last.decision, last.answer, last.decided_at)
+    answer = fallback_of(case, policy) if settled.decision == "fallback" else settled.answer
+    return _ended(settled.decided_by, settled.decision, answer, settled.decided_at)
 
 
 def fallback_of(case: Case, policy: Policy) -> JsonValue:

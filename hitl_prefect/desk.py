@@ -8,7 +8,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, NoReturn
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from hitl_prefect.errors import ConfigError, ReviewError
 from hitl_prefect.forms import Form
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.journal import Journal, create_row, read_row
+from hitl_prefect.panel import Ask
 
 __all__ = ["Round", "Typed", "Waited", "check_place", "one_case_at_a_time", "tag_run", "typed_in", "wait_for_person"]
 
@@ -43,19 +44,24 @@ class Round(Frozen):
     pause_key: str
     how: Literal["suspended", "paused"]
     form: Form
+    ask: Ask
     opened_at: AwareDatetime
-    deadline_at: AwareDatetime | None
-    """`None`: nothing but a person ends this round."""
-    escalated: bool = False
+    since: AwareDatetime
+    """When somebody last did something: from then on patience counts."""
 
     @property
     def response_key(self) -> str:
         """Where Prefect keeps what was typed."""
         return f"{self.how}-{self.pause_key}-response"
 
+    @property
+    def ends_at(self) -> datetime | None:
+        """When silence means something; `None`: nothing but a person ends this round."""
+        return None if self.ask.patience_s is None else self.since + timedelta(seconds=self.ask.patience_s)
+
     def overdue(self, now: datetime) -> bool:
-        """Whether the deadline has passed."""
-        return self.deadline_at is not None and now >= self.deadline_at
+        """Whether nobody came in time."""
+        return self.ends_at is not None and now >= self.ends_at
 
 
 class Waited(Frozen):
@@ -114,7 +120,7 @@ async def wait_for_person(journal: Journal, asked: Round, labels: dict[str, str 
     await _save_form(journal, keyset, asked.form)
     get_run_logger().info("%s: waits for a person: %s", labels["hitl.case"], message)
     if asked.how == "suspended":
-        _suspended[journal.flow_run_id] = state
+        _suspended[_execution(journal.flow_run_id)] = state
         raise Pause(state=state)
     await _look_until_resumed(journal.client, journal.flow_run_id, asked)
 
@@ -132,9 +138,15 @@ async def tag_run(client: PrefectClient, run_id: UUID) -> None:
         await client.update_flow_run(run_id, tags=[*tags, TAG])
 
 
-_turns: dict[UUID, asyncio.Lock] = {}
-_suspended: dict[UUID, State] = {}
-"""Runs that this process has suspended; it ends soon."""
+_Execution = tuple[UUID, datetime | None]
+_turns: dict[_Execution, asyncio.Lock] = {}
+_suspended: dict[_Execution, State] = {}
+"""What this process has suspended, by run and by when it began to run it: a resumed run may come back to it."""
+
+
+def _execution(run_id: UUID) -> _Execution:
+    context = FlowRunContext.get()
+    return run_id, context.start_time if context else None
 
 
 @asynccontextmanager
@@ -143,9 +155,10 @@ async def one_case_at_a_time(run_id: UUID) -> AsyncIterator[None]:
 
     A run can wait for one person at a time: suspending it in the middle of another case's call would lose the reply.
     """
-    async with _turns.setdefault(run_id, asyncio.Lock()):
-        if run_id in _suspended:
-            raise Pause(state=_suspended[run_id])
+    here = _execution(run_id)
+    async with _turns.setdefault(here, asyncio.Lock()):
+        if here in _suspended:
+            raise Pause(state=_suspended[here])
         yield
 
 

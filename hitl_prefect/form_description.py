@@ -5,6 +5,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
+from hitl_prefect.briefs import Brief
 from hitl_prefect.inert import code_span, cut, fence, folded
 from hitl_prefect.models import Case, Generation, Part, Route, RouteReason, Score, utc
 
@@ -24,25 +25,15 @@ _WHY: dict[RouteReason, str] = {
 }
 
 
-def describe(
-    case: Case,
-    generation: Generation,
-    score: Score,
-    route: Route,
-    *,
-    errors: tuple[str, ...] = (),
-    typed: JsonValue = None,
-    deadline_at: datetime | None = None,
-    escalated: bool = False,
-) -> str:
+def describe(brief: Brief) -> str:
     """The form's description, as markdown in which nothing but our own words is live."""
     parts = [
-        _refusal(errors, typed),
-        "This case was escalated to you." if escalated else "",
-        _why(score, route),
-        _prompt(case),
-        _draft(generation),
-        _facts(case, generation, deadline_at),
+        _refusal(brief.errors, brief.typed),
+        "This case was escalated to you." if brief.ask.role == "escalated" else "",
+        _why(brief.score, brief.route) if brief.shows_draft else "",
+        _prompt(brief.case),
+        _draft(brief.generation) if brief.shows_draft else "",
+        _facts(brief.case, brief.generation, brief.deadline_at),
     ]
     return "\n\n".join(part for part in parts if part)
 

@@ -9,24 +9,28 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, get_args
 
-from pydantic import JsonValue
+from pydantic import AwareDatetime, JsonValue
 
 from hitl_prefect.answers import AnswerType, Reading, answer_type, problems_of
+from hitl_prefect.briefs import Brief
 from hitl_prefect.canonical import canonical_bytes, sha256_of
 from hitl_prefect.errors import AnswerRefused
+from hitl_prefect.fields import differences
 from hitl_prefect.form_description import describe
 from hitl_prefect.form_fields import answer_schema
 from hitl_prefect.form_values import escape_kinds, prefill, unescape_kinds, with_empty_lists
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.models import Case, Generation, Route, Score, Sha256
+from hitl_prefect.models import Case, Sha256
 from hitl_prefect.outcomes import Channel, Decision
-from hitl_prefect.policy import Policy
+from hitl_prefect.people import same_person
 
 __all__ = ["Form", "FormAnswer", "build_form", "check_form", "escape_kinds", "read_form", "unescape_kinds"]
 
 _SHA256_KEY = "x-hitl-draft-sha256"
+_PEOPLE_KEY, _NOT_THESE_KEY, _NAMED_KEY = "x-hitl-people", "x-hitl-not-these", "x-hitl-named"
+_ROUND_KEY = "x-hitl-round"
 _TEXTS = ("guidance", "reason", "reviewer")
-_KEYS = {"decision", "answer", "channel", "draft_sha256", *_TEXTS}
+_KEYS = {"decision", "answer", "channel", "draft_sha256", "seen_at", "bulk", "signature", *_TEXTS}
 _CHANGES_SHOWN = 3
 _SHORT = 60
 _DECISION_HELP = {
@@ -65,7 +69,17 @@ class Form(Frozen):
     @property
     def reviewers(self) -> tuple[str, ...]:
         """Who may answer; empty: anybody."""
-        return tuple(self.form_schema["properties"]["reviewer"].get("enum", ()))
+        return tuple(self.form_schema.get(_PEOPLE_KEY, ()))
+
+    @property
+    def not_these(self) -> tuple[str, ...]:
+        """Who may not: they have answered already, or they asked for the case."""
+        return tuple(self.form_schema.get(_NOT_THESE_KEY, ()))
+
+    @property
+    def named(self) -> bool:
+        """Whether an answer needs a name."""
+        return bool(self.form_schema.get(_NAMED_KEY))
 
 
 class FormAnswer(Frozen):
@@ -78,6 +92,9 @@ class FormAnswer(Frozen):
     reason: str = ""
     reviewer: str = ""
     channel: Channel = "ui"
+    seen_at: AwareDatetime | None = None
+    bulk: bool = False
+    signature: str | None = None
 
 
 def check_form(answer: Any) -> None:
@@ -89,42 +106,17 @@ def check_form(answer: Any) -> None:
     answer_schema(answer)
 
 
-def build_form(
-    case: Case,
-    generation: Generation,
-    score: Score,
-    route: Route,
-    policy: Policy,
-    *,
-    errors: tuple[str, ...] = (),
-    typed: JsonValue = None,
-    deadline_at: datetime | None = None,
-    escalated: bool = False,
-) -> Form:
-    """The form for a draft.
-
-    Args:
-        case: What is to be decided.
-        generation: The draft.
-        score: How sure the model was.
-        route: Why a person is asked.
-        policy: Which decisions are offered, and to whom.
-        errors: What was wrong with the last answer, when asking again.
-        typed: The last answer as it was submitted, all of it; the form is filled with it instead of the draft.
-        deadline_at: When the policy's deadline applies.
-        escalated: Whether an earlier reviewer escalated.
+def build_form(brief: Brief) -> Form:
+    """The form that a brief makes.
 
     Raises:
         FormError: If a person could not submit the answer type.
     """
-    said = typed if isinstance(typed, dict) else {}
     return Form(
-        form_schema=_schema(case, generation, policy, said, escalated=escalated),
-        description=describe(
-            case, generation, score, route, errors=errors, typed=typed, deadline_at=deadline_at, escalated=escalated
-        ),
-        draft_sha256=generation.sha256,
-        draft=generation.answer,
+        form_schema=_schema(brief),
+        description=describe(brief),
+        draft_sha256=brief.generation.sha256,
+        draft=brief.generation.answer if brief.shows_draft else None,
     )
 
 
@@ -142,28 +134,50 @@ def read_form(form: Form, case: Case, data: dict[str, Any]) -> FormAnswer:
     if errors:
         raise AnswerRefused(errors)
     texts = {key: said.get(key, "").strip() for key in _TEXTS}
-    return FormAnswer(decision=said["decision"], answer=reading.answer, channel=said.get("channel", "ui"), **texts)
+    return FormAnswer(
+        decision=said["decision"],
+        answer=reading.answer,
+        channel=said.get("channel", "ui"),
+        seen_at=_moment(said.get("seen_at")),
+        bulk=said.get("bulk") is True,
+        signature=said.get("signature"),
+        **texts,
+    )
 
 
-def _schema(
-    case: Case, generation: Generation, policy: Policy, said: dict[str, Any], *, escalated: bool
-) -> dict[str, Any]:
-    strict = {**answer_schema(case.answer), "title": "Answer", "position": 1}
-    answer = said.get("answer", generation.answer)
-    reviewers = policy.escalate_to if escalated else policy.reviewers
+def _moment(said: Any) -> datetime | None:
+    """When the person's own door says that the form was shown; what is no moment is no word."""
+    try:
+        moment = datetime.fromisoformat(said)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _schema(brief: Brief) -> dict[str, Any]:
+    said = brief.typed if isinstance(brief.typed, dict) else {}
+    strict = {**answer_schema(brief.case.answer), "title": "Answer", "position": 1}
+    answer = said.get("answer", brief.generation.answer if brief.shows_draft else None)
+    sha256 = brief.generation.sha256
     return {
         "title": "Review",
         "type": "object",
         "properties": {
-            "decision": _decision_field(generation, policy, escalated=escalated),
+            "decision": _decision_field(brief),
             "answer": _loose(strict) if answer is None else {**strict, "default": prefill(strict, answer)},
             "guidance": _text_field("Guidance", "Only for retry: what the next attempt should do better.", 2, said),
             "reason": _text_field("Reason", "Why you decide so. Kept with the outcome.", 3, said),
-            "reviewer": _reviewer_field(reviewers, said),
+            "reviewer": _reviewer_field(brief.ask.people, said),
         },
-        "required": ["decision", "reviewer"] if reviewers else ["decision"],
+        "required": ["decision", "reviewer"] if brief.ask.named else ["decision"],
         # What our own clients add; the forms in the browser do not show it.
-        "patternProperties": {"^channel$": {"type": "string"}, "^draft_sha256$": {"const": generation.sha256}},
+        "patternProperties": {
+            "^channel$": {"type": "string"},
+            "^draft_sha256$": {"const": sha256},
+            "^seen_at$": {"type": "string"},
+            "^bulk$": {"type": "boolean"},
+            "^signature$": {"type": "string"},
+        },
         "additionalProperties": False,
         "if": {"properties": {"decision": {"const": "edit"}}},
         "then": {"required": ["answer"], "properties": {"answer": strict}},
@@ -172,17 +186,22 @@ def _schema(
             "if": {"properties": {"decision": {"const": "approve"}}, "not": {"required": ["answer"]}},
             "then": {"required": ["draft_sha256"]},
         },
-        _SHA256_KEY: generation.sha256,
+        _SHA256_KEY: sha256,
+        _PEOPLE_KEY: list(brief.ask.people),
+        _NOT_THESE_KEY: list(brief.ask.not_these),
+        _NAMED_KEY: brief.ask.named,
+        _ROUND_KEY: brief.round_id,
     }
 
 
-def _decision_field(generation: Generation, policy: Policy, *, escalated: bool) -> dict[str, Any]:
+def _decision_field(brief: Brief) -> dict[str, Any]:
+    blind, policy = brief.ask.role == "blind", brief.policy
     offered = {
-        "approve": generation.answer is not None,
+        "approve": brief.generation.answer is not None and not blind,
         "edit": True,
         "reject": True,
-        "retry": generation.attempt < policy.max_attempts,
-        "escalate": bool(policy.escalate_to) and not escalated,
+        "retry": brief.generation.attempt < policy.max_attempts and not blind,
+        "escalate": bool(policy.escalate_to) and brief.ask.role != "escalated" and not blind,
     }
     choices = [name for name, is_offered in offered.items() if is_offered]
     help_text = " ".join([*(_DECISION_HELP[name] for name in choices), _HIDDEN_HELP])
@@ -224,13 +243,22 @@ def _wrong_entries(form: Form, said: dict[str, Any]) -> list[str]:
         errors.append(f"decision: choose one of {', '.join(form.decisions)}")
     if said.get("decision") == "retry" and not str(said.get("guidance", "")).strip():
         errors.append("guidance: retry needs a word on what the next attempt should do better")
-    if form.reviewers and said.get("reviewer") not in form.reviewers:
-        errors.append(f"reviewer: this form is for {', '.join(form.reviewers)}")
+    errors += _wrong_reviewer(form, str(said.get("reviewer", "")).strip())
     if said.get("channel", "ui") not in get_args(Channel):
         errors.append(f"channel: expected one of {', '.join(get_args(Channel))}")
     if said.get("draft_sha256", form.draft_sha256) != form.draft_sha256:
         errors.append("draft_sha256: this decision is about another draft; look at the one shown here")
     return errors
+
+
+def _wrong_reviewer(form: Form, name: str) -> list[str]:
+    if form.reviewers and name not in form.reviewers:
+        return [f"reviewer: this form is for {', '.join(form.reviewers)}"]
+    if form.named and not name:
+        return ["reviewer: your name is needed here"]
+    if any(same_person(name, other) for other in form.not_these):
+        return [f"reviewer: {name} has answered this case already, or asked for it; somebody else must answer"]
+    return []
 
 
 def _read_answer(form: Form, reader: AnswerType, said: dict[str, Any]) -> Reading:
@@ -265,16 +293,10 @@ def _validated(reader: AnswerType, data: Any) -> Reading:
     return Reading(answer=answer) if answer is not None else Reading(problems=("answer: expected an answer, got none",))
 
 
-def _changes(before: JsonValue, after: JsonValue, path: str = "") -> Iterator[str]:
+def _changes(before: JsonValue, after: JsonValue) -> Iterator[str]:
     """What differs, as `total: 12 -> 13`."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in sorted(before.keys() | after.keys()):
-            yield from _changes(before.get(key), after.get(key), f"{path}.{key}" if path else key)
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from _changes(old, new, f"{path}.{index}" if path else str(index))
-    elif canonical_bytes(before) != canonical_bytes(after):
-        yield f"{path or 'answer'}: {_short(before)} -> {_short(after)}"
+    for one in differences(before, after):
+        yield f"{one.path or 'answer'}: {_short(one.before)} -> {_short(one.after)}"
 
 
 def _short(value: JsonValue) -> str:

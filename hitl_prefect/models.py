@@ -21,6 +21,7 @@ from hitl_prefect.frozen import Frozen
 from hitl_prefect.messages import Message, conversation
 
 __all__ = [
+    "Attempt",
     "Case",
     "CaseId",
     "Confidence",
@@ -67,6 +68,8 @@ class Case(Frozen):
     """The type of the answer: anything that pydantic can validate. Not stored."""
     metadata: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
     """Facts for people and reports; never sent to the model."""
+    requester: str | None = None
+    """Who asked for the case, and so may not review it unless the policy says so."""
 
     @field_validator("id", mode="after")
     @classmethod
@@ -203,6 +206,14 @@ class Route(Frozen):
     """The probability with which this case was sent to a person; 1 where the policy left no choice."""
     policy_version: str
     bar: Confidence | None = None
+
+
+class Attempt(Frozen):
+    """One try of the model, and what the machine thought of it."""
+
+    generation: Generation
+    score: Score
+    route: Route
 
 
 def as_slug(name: str) -> str:

@@ -15,6 +15,7 @@ from hitl_prefect.journal import Journal
 from hitl_prefect.judging import check_scoring
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation, as_slug
+from hitl_prefect.people import check_people
 from hitl_prefect.policy import Policy
 from hitl_prefect.routing import check_rules
 from hitl_prefect.scorer_checks import check_agreement
@@ -59,12 +60,21 @@ async def check(case: Case, policy: Policy, *, model: str, store: str) -> None:
     check_place()
     check_form(case.answer)
     check_rules(policy, case.answer)
+    _check_people(case, policy)
     await check_scoring(policy, model)
     check_agreement(policy, case)
     await check_prices(policy, model)
     await store_of(store)
     if policy.on_deadline == "fallback":
         fallback_of(case, policy)
+
+
+def _check_people(case: Case, policy: Policy) -> None:
+    requester = None if policy.requester_may_review else case.requester
+    try:
+        check_people(policy, requester)
+    except ValueError as exc:
+        raise ConfigError(f"case {case.id!r}: {exc}") from None
 
 
 _prompts: dict[tuple[object, object, str], str] = {}

@@ -9,16 +9,20 @@ from typing_extensions import TypeVar
 from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.messages import Message
-from hitl_prefect.models import Case, CaseId, Generation, Route, Score, Sha256, TaskName
+from hitl_prefect.models import Attempt, Case, CaseId, Generation, Route, Score, Sha256, TaskName
 
 __all__ = [
     "CaseRecord",
     "Channel",
     "Decision",
+    "Dissent",
     "IndexEntry",
     "Outcome",
+    "Probe",
     "RefusedAnswer",
     "Review",
+    "Role",
+    "Settlement",
     "Verdict",
     "Versions",
     "index_key",
@@ -30,6 +34,8 @@ Answer = TypeVar("Answer", default=JsonValue)
 
 Decision = Literal["approve", "edit", "reject", "retry", "escalate"]
 Channel = Literal["ui", "cli", "api"]
+Role = Literal["reviewer", "second", "tie_breaker", "escalated", "blind", "seeded"]
+"""As what somebody was asked: `second` is a second opinion; `blind` and `seeded` are probes."""
 
 
 class Verdict(Frozen):
@@ -51,6 +57,11 @@ class Verdict(Frozen):
     """The form and the description that the person saw."""
     opened_at: AwareDatetime
     decided_at: AwareDatetime
+    seen_at: AwareDatetime | None = None
+    """When the person was shown the form, where the door tells: the command line does, the browser does not."""
+    bulk: bool = False
+    """Whether it was given for many cases at once."""
+    role: Role = "reviewer"
     signature: str | None = None
 
 
@@ -63,14 +74,50 @@ class RefusedAnswer(Frozen):
     decided_at: AwareDatetime
 
 
+class Probe(Frozen):
+    """A measurement of the reviewing: what somebody said without a draft, or about one that is wrong on purpose."""
+
+    kind: Literal["blind", "seeded"]
+    draft: JsonValue = None
+    """The draft that was shown; `None` where none was."""
+    verdict: Verdict
+    """What was said; it never ships."""
+
+
+class Dissent(Frozen):
+    """What somebody of several said, and what did not become the final answer."""
+
+    field: str = ""
+    """Dotted path into the answer; empty means the answer itself, or the decision."""
+    value: JsonValue = None
+    """What they said; `None` for a rejection."""
+    reviewers: tuple[str, ...]
+
+
+class Settlement(Frozen):
+    """How a review of one draft ended."""
+
+    decision: Literal["approve", "edit", "reject", "retry", "fallback"]
+    answer: JsonValue = None
+    """What ships; `None` for `reject` and `retry`, and for `fallback`, which the policy holds."""
+    decided_by: Literal["human", "quorum", "deadline"]
+    decided_at: AwareDatetime
+    guidance: str = ""
+    """Of `retry`."""
+    dissent: tuple[Dissent, ...] = ()
+
+
 class Review(Frozen):
     """All that people said about a case, in order."""
 
     verdicts: tuple[Verdict, ...] = ()
     refused_answers: tuple[RefusedAnswer, ...] = ()
-    deadline_passed_at: AwareDatetime | None = None
-    """When the deadline decided, because nobody came; `None` where a person did."""
+    probes: tuple[Probe, ...] = ()
+    settled: Settlement
     escalated: bool = False
+    """Whether it was handed over to `Policy.escalate_to`."""
+    widened: bool = False
+    """Whether the second group, `Policy.widen_to`, was asked as well."""
 
 
 class CaseRecord(Frozen):
@@ -81,6 +128,7 @@ class CaseRecord(Frozen):
     prompt_sha256: Sha256
     messages: tuple[Message, ...] = ()
     metadata: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    requester: str | None = None
 
     @classmethod
     def of(cls, case: Case) -> Self:
@@ -91,6 +139,7 @@ class CaseRecord(Frozen):
             prompt_sha256=case.prompt_sha256,
             messages=case.messages,
             metadata=case.metadata,
+            requester=case.requester,
         )
 
 
@@ -114,7 +163,7 @@ class Outcome(Frozen, Generic[Answer]):
     case: CaseRecord
     generation: Generation
     """The last attempt."""
-    earlier: tuple[Generation, ...] = ()
+    earlier: tuple[Attempt, ...] = ()
     """The attempts before it, oldest first."""
     score: Score
     route: Route

@@ -1,6 +1,6 @@
 """How a task is routed and reviewed: the policy, as data that can be stored, versioned and replayed."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
@@ -8,6 +8,7 @@ from hitl_prefect.canonical import sha256_of
 from hitl_prefect.combining import Combination
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Confidence
+from hitl_prefect.people import People
 from hitl_prefect.scorers import ASKING, READING, AskingScorer, ReadingName
 
 __all__ = ["REVIEW_ALL", "Policy", "Rule"]
@@ -30,7 +31,7 @@ class Rule(Frozen):
         return f"{self.field or 'answer'} {self.op} {self.value}"
 
 
-class Policy(Frozen):
+class Policy(People):
     """How a task is routed and reviewed.
 
     >>> Policy(min_confidence=0.9).on_deadline
@@ -62,17 +63,9 @@ class Policy(Frozen):
     by what they cost; calls that failed are not counted, since nobody says what they cost."""
     max_attempts: int = Field(default=3, ge=1, le=20)
     """How often the model may try, the first time included."""
-    deadline_s: int = Field(default=72 * 3600, gt=0)
-    """Seconds that a review may wait before `on_deadline` applies."""
-    on_deadline: Literal["hold", "reject", "escalate", "fallback"] = "hold"
-    """What nobody coming means: go on waiting, reject, ask `escalate_to` (and then hold), or take `fallback`. Never
-    accept."""
-    fallback: JsonValue = None
-    """The answer that `on_deadline='fallback'` takes, as JSON data valid for the answer type."""
-    reviewers: tuple[str, ...] = ()
-    """Who may answer. Empty: anybody who reaches the form, under the name that they type."""
-    escalate_to: tuple[str, ...] = ()
-    """Who is asked on `escalate`. Empty: the form does not offer it."""
+    error_cost: Annotated[float, Field(ge=0)] | str = 1.0
+    """What a wrong answer costs, in any unit: a number, or the dotted path of a number in the answer (`total`), whose
+    size counts. The inbox begins with the highest expected loss: `(1 - confidence) * error_cost`."""
 
     @field_validator("scorers", mode="before")
     @classmethod
@@ -90,10 +83,6 @@ class Policy(Frozen):
     def _controls_can_be_honoured(self) -> Self:
         if self.review == "never" and not self.reversible:
             raise ValueError("review='never' needs reversible=True: declare that a wrong answer can be undone")
-        if self.on_deadline == "escalate" and not self.escalate_to:
-            raise ValueError("on_deadline='escalate' needs escalate_to: name who is asked")
-        if self.on_deadline == "fallback" and self.fallback is None:
-            raise ValueError("on_deadline='fallback' needs fallback: give the answer to take")
         if isinstance(self.combine, Combination) and (unasked := self.combine.names - self._spoken):
             raise ValueError(f"combine was fitted on {sorted(unasked)}, which scorers does not name: nobody would ask")
         return self

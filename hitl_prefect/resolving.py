@@ -6,14 +6,14 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 from pydantic import JsonValue, ValidationError
 
 from hitl_prefect.answers import problems_of
-from hitl_prefect.attempts import Attempt, make_attempt
+from hitl_prefect.attempts import make_attempt
 from hitl_prefect.concluding import conclude
 from hitl_prefect.configured import policy_of
 from hitl_prefect.desk import one_case_at_a_time
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.messages import Message
-from hitl_prefect.models import Case, Generation
+from hitl_prefect.models import Attempt, Case, Generation
 from hitl_prefect.opening import Opened, check, make_case, open_case
 from hitl_prefect.outcomes import Outcome, Review
 from hitl_prefect.policy import REVIEW_ALL, Policy
@@ -36,6 +36,7 @@ async def aresolve_case(
     policy: Policy | str = REVIEW_ALL,
     case_id: str | None = None,
     metadata: dict[str, str | int | float | bool | None] | None = None,
+    requester: str | None = None,
     variants: tuple[str | tuple[Message, ...], ...] = (),
     draft: Generation | None = None,
     stream: bool = False,
@@ -52,6 +53,7 @@ async def aresolve_case(
         case_id: Names the case; one outcome per case and task: where another run has decided it, that outcome is
             returned and nobody is asked. Default: the flow run's id, for one case per run.
         metadata: Facts for people and reports; never sent to the model.
+        requester: Who asks for the case, and so may not review it (unless `policy.requester_may_review`).
         variants: The same question in other words, for `Agreement(variants=True)`.
         draft: A draft of this very prompt that was made before, such as a batch's; the model is asked only where a
             reviewer wants another attempt.
@@ -65,7 +67,8 @@ async def aresolve_case(
         ProviderError: If the model could not be asked, after retries.
         StoreError: If the outcome could not be stored, after retries; the decision is not lost, a retry finishes.
     """
-    case = make_case(prompt, answer=answer, task=task, case_id=case_id, metadata=metadata or {}, variants=variants)
+    facts = {"metadata": metadata or {}, "requester": requester, "variants": variants}
+    case = make_case(prompt, answer=answer, task=task, case_id=case_id, **facts)
     chosen = await policy_of(policy)
     await check(case, chosen, model=model, store=store)
     opening = Opened(case=case, policy=chosen, model=model, draft=draft, stream=stream)
@@ -89,6 +92,7 @@ def resolve_case(
     policy: Policy | str = REVIEW_ALL,
     case_id: str | None = None,
     metadata: dict[str, str | int | float | bool | None] | None = None,
+    requester: str | None = None,
     variants: tuple[str | tuple[Message, ...], ...] = (),
     draft: Generation | None = None,
     stream: bool = False,
@@ -104,6 +108,7 @@ def resolve_case(
             policy=policy,
             case_id=case_id,
             metadata=metadata,
+            requester=requester,
             variants=variants,
             draft=draft,
             stream=stream,
@@ -153,13 +158,13 @@ async def _decide(journal: Journal, opened: Opened) -> Outcome[JsonValue]:
         earlier = attempts[-1].generation if attempts else None
         attempts.append(await make_attempt(journal, opened, earlier, guidance))
         if attempts[-1].route.action == "review":
-            reviews.append(await _review(opened, attempts[-1], reviews))
+            reviews.append(await _review(opened, attempts[-1], earlier, reviews))
         guidance = _asked_again(reviews)
         if guidance is None:
             return await journal.record("outcome", _concluded(opened, attempts, reviews))
 
 
-async def _review(opened: Opened, attempt: Attempt, reviews: list[Review]) -> Review:
+async def _review(opened: Opened, attempt: Attempt, earlier: Generation | None, reviews: list[Review]) -> Review:
     """Ask about the last attempt; who it was escalated to before is asked again."""
     return await areview(
         opened.case,
@@ -168,15 +173,14 @@ async def _review(opened: Opened, attempt: Attempt, reviews: list[Review]) -> Re
         attempt.route,
         policy=opened.policy,
         escalated=any(one.escalated for one in reviews),
+        earlier=earlier,
     )
 
 
 def _asked_again(reviews: list[Review]) -> str | None:
-    """The guidance of the last verdict, where it asks for another attempt."""
-    last = reviews[-1].verdicts[-1] if reviews and reviews[-1].verdicts else None
-    if last is None or last.decision != "retry" or reviews[-1].deadline_passed_at:
-        return None
-    return last.guidance
+    """The guidance of the last review, where it ended in asking for another attempt."""
+    settled = reviews[-1].settled if reviews else None
+    return settled.guidance if settled and settled.decision == "retry" else None
 
 
 def _concluded(opened: Opened, attempts: list[Attempt], reviews: list[Review]) -> Outcome[JsonValue]:
@@ -188,7 +192,7 @@ def _concluded(opened: Opened, attempts: list[Attempt], reviews: list[Review]) -
         last.route,
         _joined(reviews),
         policy=opened.policy,
-        earlier=[one.generation for one in before],
+        earlier=before,
     )
 
 
@@ -200,6 +204,8 @@ def _joined(reviews: list[Review]) -> Review | None:
         update={
             "verdicts": tuple(verdict for one in reviews for verdict in one.verdicts),
             "refused_answers": tuple(answer for one in reviews for answer in one.refused_answers),
+            "probes": tuple(probe for one in reviews for probe in one.probes),
             "escalated": any(one.escalated for one in reviews),
+            "widened": any(one.widened for one in reviews),
         }
     )

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from hitl_prefect.answers import answer_type
 from hitl_prefect.errors import ConfigError
+from hitl_prefect.fields import field_at
 from hitl_prefect.models import Case, Generation, Route, RouteReason, Score
 from hitl_prefect.policy import Policy, Rule
 
@@ -84,39 +85,36 @@ def fires(rule: Rule, answer: JsonValue) -> bool:
     True
     """
     try:
-        return bool(_OPERATORS[rule.op](_at(answer, rule.field), rule.value))
+        return bool(_OPERATORS[rule.op](field_at(answer, rule.field), rule.value))
     except (KeyError, IndexError, TypeError, ValueError):
         return True
 
 
-def _at(answer: Any, path: str) -> Any:
-    for step in path.split(".") if path else ():
-        answer = answer[int(step)] if isinstance(answer, list) else answer[step]
-    return answer
-
-
 def check_rules(policy: Policy, answer: Any) -> None:
-    """Refuse a rule about a field that the answer type does not have.
+    """Refuse a rule, or an `error_cost`, about a field that the answer type does not have.
 
     Raises:
         ConfigError: Naming the rule, the field and the fields that there are.
     """
     schema = answer_type(answer).json_schema
-    for rule in policy.rules:
-        _check_path(rule, rule.field.split(".") if rule.field else [], schema, schema.get("$defs", {}))
+    paths = [(f"rule {rule.describe()!r}", rule.field) for rule in policy.rules]
+    if isinstance(policy.error_cost, str):
+        paths.append((f"error_cost={policy.error_cost!r}", policy.error_cost))
+    for whose, path in paths:
+        _check_path(whose, path.split(".") if path else [], schema, schema.get("$defs", {}))
 
 
-def _check_path(rule: Rule, path: list[str], schema: dict[str, Any], definitions: dict[str, Any]) -> None:
+def _check_path(whose: str, path: list[str], schema: dict[str, Any], definitions: dict[str, Any]) -> None:
     """Walk along the path as far as the schema knows; what it leaves open, such as a dictionary, may hold anything."""
     if "$ref" in schema:
         schema = definitions[schema["$ref"].rpartition("/")[2]]
     if not path:
         return
     if "items" in schema and path[0].isdigit():
-        _check_path(rule, path[1:], schema["items"], definitions)
+        _check_path(whose, path[1:], schema["items"], definitions)
     elif known := schema.get("properties"):
         if path[0] not in known:
-            raise ConfigError(f"rule {rule.describe()!r}: there is no field {path[0]!r}; there is {sorted(known)}")
-        _check_path(rule, path[1:], known[path[0]], definitions)
+            raise ConfigError(f"{whose}: there is no field {path[0]!r}; there is {sorted(known)}")
+        _check_path(whose, path[1:], known[path[0]], definitions)
     elif schema.get("type") in ("string", "number", "integer", "boolean"):
-        raise ConfigError(f"rule {rule.describe()!r}: {schema['type']} has no field {path[0]!r}")
+        raise ConfigError(f"{whose}: {schema['type']} has no field {path[0]!r}")

@@ -9,8 +9,10 @@ import httpx
 from pydantic import JsonValue
 
 from hitl_prefect.answers import answer_type
+from hitl_prefect.briefs import Brief
 from hitl_prefect.forms import Form, build_form
 from hitl_prefect.models import Case, Generation, Part, Route, Score
+from hitl_prefect.panel import Ask
 from hitl_prefect.policy import Policy
 from tests.servers.prefect import post
 
@@ -42,7 +44,10 @@ def form_for(case: Case, draft: Any, **details: Any) -> Form:
         bar=0.9,
         detail=details.pop("detail", ""),
     )
-    return build_form(case, generation, score, route, details.pop("policy", Policy()), **details)
+    facts = {"case": case, "generation": generation, "score": score, "route": route}
+    policy = details.pop("policy", Policy())
+    ask = Ask(people=policy.reviewers, named=bool(policy.reviewers))
+    return build_form(Brief(**facts, policy=policy, **{"ask": ask, **details}))
 
 
 class Asked:

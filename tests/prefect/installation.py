@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.prefect.resident import Resident
 from tests.prefect.site import Site
 from tests.servers.prefect import PrefectServer
 from tests.servers.proxy import StoreProxy, store_proxy
@@ -73,6 +74,16 @@ def site(
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="session")
+def resident(prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resident]:
+    """Runs flows in the test's own process: quick, where a process of their own does not matter."""
+    made = Resident(prefect_server, tmp_path_factory.mktemp("resident"))
+    try:
+        yield made
+    finally:
+        made.api.close()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from hitl_prefect.protocols import Store
 from tests.servers.machine import wait_until
 from tests.servers.prefect import PrefectServer, post
 
-__all__ = ["Site", "Worker"]
+__all__ = ["Asking", "Site", "Worker"]
 
 FLOWS = Path(__file__).parent / "flows"
 _POOL = "hitl"
@@ -81,44 +81,11 @@ def _family(leader: int) -> list[int]:
     return found
 
 
-class Site:
-    """What a user has: `deploy`, `start`, `answer`, and a look at the runs. Speaks plain REST."""
+class Asking:
+    """What a person and a look at the runs need: `answer`, `form`, `state`. Speaks plain REST."""
 
-    def __init__(
-        self, server: PrefectServer, folder: Path, bucket: Store, *, pool: str = _POOL, **environment: str
-    ) -> None:
-        self.pool = pool
-        self.server, self.folder, self.bucket = server, folder, bucket
-        self.environment = server.env | {"PREFECT_WORKER_QUERY_SECONDS": "1", "GATES": str(folder), **environment}
-        self.api = httpx.Client(base_url=server.api_url, timeout=30, trust_env=False)
-        self.worker = Worker(self.environment, folder, pool)
-
-    def deploy(self, entrypoint: str, *, source: Path = FLOWS, **extra: Any) -> str:
-        """Deploy `file.py:flow` of a folder to the work pool; returns the deployment's id."""
-        self._post("/work_pools/", {"name": self.pool, "type": "process"}, allow=409)
-        name = entrypoint.rpartition(":")[2].replace("_", "-")
-        flow_id = self._post("/flows/", {"name": name})["id"]
-        step = {"prefect.deployments.steps.set_working_directory": {"directory": str(source)}}
-        body = {
-            "name": f"test-{uuid4().hex[:8]}",
-            "flow_id": flow_id,
-            "entrypoint": entrypoint,
-            "pull_steps": [step],
-            "work_pool_name": self.pool,
-            "tags": ["hitl"],
-            "enforce_parameter_schema": False,
-            **extra,
-        }
-        return self._post("/deployments/", body)["id"]
-
-    def start(self, deployment: str, **parameters: Any) -> str:
-        """Trigger a run that stores in the site's bucket; returns its id."""
-        return self.start_as_declared(deployment, **{"store": self.bucket.url, **parameters})
-
-    def start_as_declared(self, deployment: str, **parameters: Any) -> str:
-        """Trigger a run with the deployment's own parameters, but for those given; returns its id."""
-        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
-        return self._post(f"/deployments/{deployment}/create_flow_run", body)["id"]
+    def __init__(self, api: httpx.Client) -> None:
+        self.api = api
 
     def run(self, run_id: str) -> dict[str, Any]:
         return self.api.get(f"/flow_runs/{run_id}").raise_for_status().json()
@@ -179,6 +146,54 @@ class Site:
         body = {"state": {"type": kind, "name": name}, "force": True}
         self._post(f"/flow_runs/{run_id}/set_state", body)
 
+    def logs(self, run_id: str) -> str:
+        wanted = {"logs": {"flow_run_id": {"any_": [run_id]}}, "limit": 200, "sort": "TIMESTAMP_ASC"}
+        return "\n".join(line["message"] for line in self._post("/logs/filter", wanted))
+
+    def _post(self, path: str, body: dict[str, Any], *, allow: int = 0) -> Any:
+        response = post(self.api, path, body)
+        return response.json() if response.status_code == allow else response.raise_for_status().json()
+
+
+class Site(Asking):
+    """What a user has: `deploy`, `start`, a worker that can be killed, a bucket."""
+
+    def __init__(
+        self, server: PrefectServer, folder: Path, bucket: Store, *, pool: str = _POOL, **environment: str
+    ) -> None:
+        self.pool = pool
+        self.server, self.folder, self.bucket = server, folder, bucket
+        self.environment = server.env | {"PREFECT_WORKER_QUERY_SECONDS": "1", "GATES": str(folder), **environment}
+        super().__init__(httpx.Client(base_url=server.api_url, timeout=30, trust_env=False))
+        self.worker = Worker(self.environment, folder, pool)
+
+    def deploy(self, entrypoint: str, *, source: Path = FLOWS, **extra: Any) -> str:
+        """Deploy `file.py:flow` of a folder to the work pool; returns the deployment's id."""
+        self._post("/work_pools/", {"name": self.pool, "type": "process"}, allow=409)
+        name = entrypoint.rpartition(":")[2].replace("_", "-")
+        flow_id = self._post("/flows/", {"name": name})["id"]
+        step = {"prefect.deployments.steps.set_working_directory": {"directory": str(source)}}
+        body = {
+            "name": f"test-{uuid4().hex[:8]}",
+            "flow_id": flow_id,
+            "entrypoint": entrypoint,
+            "pull_steps": [step],
+            "work_pool_name": self.pool,
+            "tags": ["hitl"],
+            "enforce_parameter_schema": False,
+            **extra,
+        }
+        return self._post("/deployments/", body)["id"]
+
+    def start(self, deployment: str, **parameters: Any) -> str:
+        """Trigger a run that stores in the site's bucket; returns its id."""
+        return self.start_as_declared(deployment, **{"store": self.bucket.url, **parameters})
+
+    def start_as_declared(self, deployment: str, **parameters: Any) -> str:
+        """Trigger a run with the deployment's own parameters, but for those given; returns its id."""
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        return self._post(f"/deployments/{deployment}/create_flow_run", body)["id"]
+
     def revive(self, run_id: str) -> None:
         """What the scheduled upkeep does with a run whose process died."""
         time.sleep(1)
@@ -207,14 +222,6 @@ class Site:
         """Run the command line as a user of this site."""
         command = [sys.executable, "-m", "hitl_prefect", *arguments]
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
-
-    def logs(self, run_id: str) -> str:
-        wanted = {"logs": {"flow_run_id": {"any_": [run_id]}}, "limit": 200, "sort": "TIMESTAMP_ASC"}
-        return "\n".join(line["message"] for line in self._post("/logs/filter", wanted))
-
-    def _post(self, path: str, body: dict[str, Any], *, allow: int = 0) -> Any:
-        response = post(self.api, path, body)
-        return response.json() if response.status_code == allow else response.raise_for_status().json()
 
     def close(self) -> None:
         self.worker.kill()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hitl_prefect.models import Case, Generation, Route, Score
-from hitl_prefect.outcomes import CaseRecord, Outcome, Versions
+from hitl_prefect.outcomes import CaseRecord, Outcome, Review, Settlement, Verdict, Versions
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -33,6 +33,32 @@ def a_score(confidence: float | None = 0.8, **changes: Any) -> Score:
 def a_route(**changes: Any) -> Route:
     facts = {"action": "accept", "reason": "above_bar", "propensity": 0.0, "policy_version": "abc"}
     return Route(**{**facts, **changes})
+
+
+def a_verdict(**changes: Any) -> Verdict:
+    facts = {
+        "decision": "approve",
+        "answer": {"total": 12.5},
+        "reviewer": "ada",
+        "attempt": 1,
+        "draft_sha256": a_generation().sha256,
+        "form_sha256": "f" * 64,
+        "opened_at": NOON,
+        "decided_at": NOON,
+    }
+    return Verdict(**{**facts, **changes})
+
+
+def a_review(*verdicts: Verdict, **changes: Any) -> Review:
+    """What people said, settled by the last of them."""
+    said = verdicts or (a_verdict(),)
+    settled = {
+        "decision": said[-1].decision,
+        "answer": said[-1].answer,
+        "decided_by": "human",
+        "decided_at": said[-1].decided_at,
+    }
+    return Review(**{"verdicts": said, "settled": Settlement(**settled), **changes})
 
 
 def an_outcome(**changes: Any) -> Outcome[Any]:

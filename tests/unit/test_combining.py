@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hitl_prefect.asking import DirectAsker
+from hitl_prefect.briefs import Brief
 from hitl_prefect.combining import Combination, FittedFor, Term
 from hitl_prefect.drafts import request_for
 from hitl_prefect.errors import ConfigError
@@ -122,7 +123,8 @@ async def test_the_reviewer_reads_what_the_confidence_is_made_of():
     """In the form, beside the scores."""
     policy = Policy(scorers=("stated", "hedging"), combine=FITTED)
     case, draft = a_case(), a_generation(stated_confidence=0.5)
-    shown = describe(case, draft, await PolicyScorer(policy).score(case, draft), a_route(action="review"))
+    score = await PolicyScorer(policy).score(case, draft)
+    shown = describe(Brief(case=case, generation=draft, score=score, route=a_route(action="review"), policy=policy))
 
     assert "` combination 0.73 `" in shown
     assert "against the average case: ` intercept +1.00 ` ` stated -1.00 ` ` hedging +1.00 `" in shown

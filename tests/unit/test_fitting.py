@@ -7,9 +7,9 @@ from sklearn.linear_model import LogisticRegression
 from hitl_prefect.errors import ConfigError, MissingExtra
 from hitl_prefect.fitting import fit_combination, was_right
 from hitl_prefect.models import Part, Score
-from hitl_prefect.outcomes import CaseRecord, Review
+from hitl_prefect.outcomes import CaseRecord
 from hitl_prefect.scorers import Agreement
-from tests.unit.making import a_case, a_generation, a_route, an_outcome
+from tests.unit.making import a_case, a_generation, a_review, a_route, an_outcome
 
 ANSWER = {"total": 12.5}
 
@@ -23,7 +23,7 @@ def reviewed(right=True, propensity=1.0, number=0, **confidences):
         case=CaseRecord.of(case),
         score=Score(confidence=None, combined="none", parts=parts),
         route=a_route(action="review", propensity=propensity),
-        review=Review(),
+        review=a_review(),
         decided_by="human",
         **decided,
     )
@@ -72,7 +72,7 @@ def weights_of(combination):
 )
 def test_only_what_a_person_decided_is_a_label(changes, right):
     """Approved and edited into the same is right; a deadline, the policy or the model alone says nothing."""
-    facts = {"review": Review(), "decided_by": "human", "final_answer": ANSWER, "route": a_route(propensity=1)}
+    facts = {"review": a_review(), "decided_by": "human", "final_answer": ANSWER, "route": a_route(propensity=1)}
 
     assert was_right(an_outcome(**{**facts, **changes})) is right
 

@@ -10,11 +10,13 @@ from jsonschema import Draft202012Validator
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, SecretStr, computed_field, field_validator
 
 from hitl_prefect.answers import answer_type
+from hitl_prefect.briefs import Brief
 from hitl_prefect.errors import AnswerRefused, FormError
 from hitl_prefect.form_fields import answer_schema
 from hitl_prefect.forms import Form, FormAnswer, build_form, check_form, escape_kinds, read_form, unescape_kinds
 from hitl_prefect.inert import code_span, cut, fence, visible
 from hitl_prefect.models import Case, Generation, Part, Route, Score
+from hitl_prefect.panel import Ask
 from hitl_prefect.policy import Policy
 
 
@@ -48,6 +50,7 @@ DRAFT: dict[str, Any] = {
     "lines": [{"sku": "s", "quantity": 1}],
 }
 CASE = Case(id="c1", task="invoices", prompt="Extract the invoice.", answer=Invoice)
+ESCALATED = Ask(role="escalated", people=("eve",), named=True)
 
 
 def form_for(
@@ -65,7 +68,8 @@ def form_for(
     )
     score = Score(confidence=0.5, combined="min(stated)", parts=(Part(name="stated", confidence=0.5),))
     route = Route(action="review", reason="below_bar", propensity=1, policy_version="v1", bar=0.9)
-    return build_form(case, generation, score, route, policy or Policy(), **details)
+    facts = {"case": case, "generation": generation, "score": score, "route": route, "policy": policy or Policy()}
+    return build_form(Brief(**facts, **details))
 
 
 def refusals(form: Form, data: dict[str, Any], case: Case = CASE) -> tuple[str, ...]:
@@ -206,7 +210,7 @@ def test_the_decision_is_required_and_has_no_default() -> None:
         (None, {}, ("edit", "reject", "retry")),
         (DRAFT, {"attempt": 3}, ("approve", "edit", "reject")),
         (DRAFT, {"policy": Policy(escalate_to=("eve",))}, ("approve", "edit", "reject", "retry", "escalate")),
-        (DRAFT, {"policy": Policy(escalate_to=("eve",)), "escalated": True}, ("approve", "edit", "reject", "retry")),
+        (DRAFT, {"policy": Policy(escalate_to=("eve",)), "ask": ESCALATED}, ("approve", "edit", "reject", "retry")),
     ],
 )
 def test_the_form_offers_what_can_be_honoured(answer: Any, details: dict[str, Any], decisions: tuple[str, ...]) -> None:
@@ -216,7 +220,7 @@ def test_the_form_offers_what_can_be_honoured(answer: Any, details: dict[str, An
 
 def test_once_escalated_only_those_named_may_answer() -> None:
     """The form lists them, and requires one."""
-    form = form_for(DRAFT, policy=Policy(reviewers=("ann",), escalate_to=("eve",)), escalated=True)
+    form = form_for(DRAFT, policy=Policy(reviewers=("ann",), escalate_to=("eve",)), ask=ESCALATED)
 
     assert form.reviewers == ("eve",)
     assert form.form_schema["required"] == ["decision", "reviewer"]

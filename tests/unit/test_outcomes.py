@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 import hitl_prefect
 from hitl_prefect.outcomes import Outcome, Review, Verdict, outcome_key, outcome_schema
-from tests.unit.making import NOON, a_generation, an_outcome
+from tests.unit.making import NOON, a_generation, a_review, an_outcome
 
 SCHEMA = Path(hitl_prefect.__file__).parent / "data" / "schemas" / "hitl.outcome.v1.json"
 
@@ -29,7 +29,7 @@ def reviewed() -> Review:
         opened_at=NOON,
         decided_at=NOON,
     )
-    return Review(verdicts=(verdict,))
+    return a_review(verdict)
 
 
 def test_the_same_outcome_has_the_same_bytes():

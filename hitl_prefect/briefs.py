@@ -1,0 +1,42 @@
+"""All that a form is made of: the case, the draft, why and whom it asks, and what went before."""
+
+from pydantic import AwareDatetime, JsonValue
+
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.models import Case, Generation, Route, Score
+from hitl_prefect.outcomes import Probe, Verdict
+from hitl_prefect.panel import Ask
+from hitl_prefect.policy import Policy
+
+__all__ = ["Brief"]
+
+
+class Brief(Frozen):
+    """What somebody is asked."""
+
+    case: Case
+    generation: Generation
+    """The draft as it is shown; for the role `seeded` the one that was made wrong."""
+    score: Score
+    route: Route
+    policy: Policy
+    ask: Ask = Ask()
+    errors: tuple[str, ...] = ()
+    """What was wrong with the last answer, when asking again."""
+    typed: JsonValue = None
+    """The last answer as it was submitted, all of it; the form is filled with it instead of the draft."""
+    deadline_at: AwareDatetime | None = None
+    """When the policy's deadline applies."""
+    told: tuple[Verdict, ...] = ()
+    """What others said of this draft, where whoever is asked may see it: a tie-breaker, or whom it was handed to."""
+    probe: Probe | None = None
+    """The measurement that this review began with, to be told about afterwards."""
+    earlier: Generation | None = None
+    """The attempt before."""
+    round_id: str = ""
+    """Names this one time of asking, so that a signature for one never serves another."""
+
+    @property
+    def shows_draft(self) -> bool:
+        """Whether the draft is shown and may be approved."""
+        return self.ask.role != "blind"

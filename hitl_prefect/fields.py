@@ -1,0 +1,52 @@
+"""Dotted paths into an answer: `lines.0.total`."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from pydantic import JsonValue
+
+from hitl_prefect.canonical import canonical_bytes
+
+__all__ = ["Difference", "differences", "field_at"]
+
+
+class Difference(NamedTuple):
+    """One field that is not the same; empty path: the whole answer."""
+
+    path: str
+    before: JsonValue
+    after: JsonValue
+
+
+def field_at(answer: Any, path: str) -> Any:
+    """The value under a path; the answer itself under the empty one.
+
+    Raises:
+        KeyError, IndexError, TypeError, ValueError: If there is no such field.
+
+    >>> field_at({"lines": [{"total": 3}]}, "lines.0.total")
+    3
+    """
+    for step in path.split(".") if path else ():
+        answer = answer[int(step)] if isinstance(answer, list) else answer[step]
+    return answer
+
+
+def differences(before: JsonValue, after: JsonValue, path: str = "") -> Iterator[Difference]:
+    """What differs, field by field; a list of another length differs as a whole.
+
+    >>> list(differences({"total": 1, "vendor": "a"}, {"total": 2, "vendor": "a"}))
+    [Difference(path='total', before=1, after=2)]
+    """
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted(before.keys() | after.keys()):
+            yield from differences(before.get(key), after.get(key), _below(path, key))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from differences(old, new, _below(path, str(index)))
+    elif canonical_bytes(before) != canonical_bytes(after):
+        yield Difference(path, before, after)
+
+
+def _below(path: str, step: str) -> str:
+    return f"{path}.{step}" if path else step

@@ -1,0 +1,150 @@
+"""Who is asked, how many, and whether they could be: the part of a policy that is about people."""
+
+from typing import Literal, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.models import Confidence
+
+__all__ = ["People", "Probes", "SecondOpinion", "check_people", "same_person"]
+
+
+class SecondOpinion(Frozen):
+    """When a second person is asked, without seeing what the first said; any of the three is enough."""
+
+    overrode_at: Confidence | None = 0.8
+    """The first edited or rejected a draft of at least this confidence. `None`: that is no reason."""
+    error_cost_at: float | None = Field(default=None, gt=0)
+    """A wrong answer costs at least this much, by `Policy.error_cost`. `None`: that is no reason."""
+    words_per_minute: float | None = Field(default=600, gt=0)
+    """The first answered faster than prompt and draft can be read at this speed, or in bulk. `None`: that is no reason.
+
+    Source: silent reading takes 238 words per minute on average, and hardly anybody reads above 400 (Brysbaert 2019,
+    Journal of Memory and Language 109)."""
+
+
+class Probes(Frozen):
+    """Shares of reviews that begin with a measurement of the reviewing itself; each in [0, 1], their sum too.
+
+    Which reviews these are follows from the case's id, so a case that is run again is measured again in the same way.
+    """
+
+    blind: float = Field(default=0, ge=0, le=1)
+    """Share in which somebody first answers without seeing any draft."""
+    seeded: float = Field(default=0, ge=0, le=1)
+    """Share in which somebody first gets a draft that was made wrong on purpose."""
+
+    @model_validator(mode="after")
+    def _are_shares(self) -> Self:
+        if self.blind + self.seeded > 1:
+            raise ValueError("probes: blind and seeded are shares of the same reviews, together at most 1")
+        return self
+
+
+class People(Frozen):
+    """Who is asked about a draft, until when, and what nobody coming means."""
+
+    deadline_s: int = Field(default=72 * 3600, gt=0)
+    """Seconds that a review may wait before `on_deadline` applies."""
+    on_deadline: Literal["hold", "reject", "escalate", "fallback"] = "hold"
+    """What nobody coming means: go on waiting, reject, ask `escalate_to` (and then hold), or take `fallback`. Never
+    accept."""
+    fallback: JsonValue = None
+    """The answer that `on_deadline='fallback'` takes, as JSON data valid for the answer type."""
+    remind_after_s: tuple[int, ...] = ()
+    """Seconds after which those who are asked are reminded, once each."""
+    reviewers: tuple[str, ...] = ()
+    """Who may answer. Empty: anybody who reaches the form, under the name that they type."""
+    widen_after_s: int | None = Field(default=None, gt=0)
+    """Seconds after which `widen_to` is asked as well; before the deadline."""
+    widen_to: tuple[str, ...] = ()
+    """The second group: who is asked as well once `widen_after_s` have passed."""
+    escalate_to: tuple[str, ...] = ()
+    """Who is asked on `escalate`, and then decides alone. Empty: the form does not offer it."""
+    quorum: int = Field(default=1, ge=1, le=9)
+    """How many different people must answer before anything is decided; none sees what another said before all have.
+    What more than half of them say about a field counts; what has no majority goes to a tie-breaker."""
+    tie_breakers: tuple[str, ...] = ()
+    """Who decides where a quorum does not agree, with all that was said in view. Empty: one more reviewer."""
+    second_opinion: SecondOpinion | None = None
+    """When one answer is not enough although `quorum` is 1."""
+    requester_may_review: bool = False
+    """Whether who asked for a case (`resolve_case(requester=...)`) may answer it too."""
+    require_signature: bool = False
+    """Whether a verdict counts only with a signature by its reviewer's own key, which `hitl answer` gives."""
+    reviewer_keys: dict[str, str] = Field(default_factory=dict)
+    """Reviewer to public key, as `hitl keys` prints it: `ed25519:...`."""
+    probes: Probes = Probes()
+    """The share of reviews that measure the reviewing itself; what is said in them never ships."""
+    message_holds: tuple[Literal["prompt", "draft"], ...] = ()
+    """What notifications hold beside task, reason and link. Empty: neither prompt nor draft leaves Prefect."""
+
+    @model_validator(mode="after")
+    def _can_be_honoured(self) -> Self:
+        if self.on_deadline == "escalate" and not self.escalate_to:
+            raise ValueError("on_deadline='escalate' needs escalate_to: name who is asked")
+        if self.on_deadline == "fallback" and self.fallback is None:
+            raise ValueError("on_deadline='fallback' needs fallback: give the answer to take")
+        check_people(self)
+        return self
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are one person's: case and surrounding space do not make another.
+
+    >>> same_person("Ada", " ada ")
+    True
+    """
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def check_people(policy: People, requester: str | None = None) -> None:
+    """Refuse a policy that asks for more people than there are.
+
+    Args:
+        policy: The policy.
+        requester: Who may not answer, where that is known.
+
+    Raises:
+        ValueError: Naming the field and what to change.
+    """
+    _check_widening(policy)
+    _check_enough(policy, requester)
+    _check_keys(policy)
+
+
+def _check_widening(policy: People) -> None:
+    if (policy.widen_after_s is None) is not (not policy.widen_to):
+        raise ValueError("widen_after_s and widen_to need each other: after how long is who asked as well?")
+    if policy.widen_to and not policy.reviewers:
+        raise ValueError("widen_to needs reviewers: without a list anybody may answer already")
+    acts = policy.on_deadline != "hold"
+    if acts and policy.widen_after_s is not None and policy.widen_after_s >= policy.deadline_s:
+        raise ValueError("widen_after_s must be before deadline_s: afterwards nobody is asked any more")
+
+
+def _check_enough(policy: People, requester: str | None) -> None:
+    if not policy.reviewers:
+        return
+    able = {name.strip().casefold() for name in (*policy.reviewers, *policy.widen_to)}
+    able -= {(requester or "").strip().casefold()}
+    asked = max(policy.quorum, 2 if policy.second_opinion else 1)
+    without = f" without {requester!r}, who asked for the case" if requester else ""
+    if len(able) < asked:
+        raise ValueError(f"{asked} different people must answer, and reviewers names {len(able)}{without}")
+    fresh = {name.strip().casefold() for name in policy.tie_breakers} - able
+    if asked > 1 and len(able) == asked and not fresh:
+        raise ValueError(f"nobody is left to decide where {asked} reviewers disagree{without}: name tie_breakers")
+    if policy.escalate_to and not any(not same_person(name, requester or "") for name in policy.escalate_to):
+        raise ValueError(f"escalate_to names nobody but {requester!r}, who asked for the case")
+
+
+def _check_keys(policy: People) -> None:
+    if not policy.require_signature:
+        return
+    named = {*policy.reviewers, *policy.widen_to, *policy.escalate_to, *policy.tie_breakers}
+    if not policy.reviewers:
+        raise ValueError("require_signature needs reviewers: only a listed person's key says who signed")
+    if missing := sorted(named - policy.reviewer_keys.keys()):
+        raise ValueError(f"require_signature needs a key of {missing} in reviewer_keys: `hitl keys make` prints one")
