@@ -1,4 +1,7 @@
-"""What is checked of one stored outcome: each check is a function that yields one sentence per finding."""
+"""What is checked of one stored outcome: each check is a function that yields one sentence per finding.
+
+A check may raise `ValueError` where an outcome cannot be gone through again; that is a finding too.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -6,12 +9,12 @@ from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
-from hitl_prefect.answers import problems_of
 from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.models import Case
 from hitl_prefect.outcomes import IndexEntry, Outcome, Settlement, Verdict, index_key, outcome_key
 from hitl_prefect.panel import Ask, Heard, Sitting
 from hitl_prefect.policy import Policy
+from hitl_prefect.routing import route
 from hitl_prefect.signatures import SignatureState, signature_state
 
 __all__ = ["CHECKS", "Check", "Policies", "Stored"]
@@ -95,16 +98,23 @@ def _settled_by_its_verdicts(stored: Stored) -> Iterator[str]:
     outcome, policy = stored.outcome, stored.policy
     if outcome.review is None or policy is None or outcome.decided_by not in ("human", "quorum"):
         return
-    settled = outcome.review.settled
-    try:
-        again = _sitting(outcome, policy).next_step()
-    except ValueError as exc:
-        yield f"its verdicts cannot be gone through again: {'; '.join(problems_of(exc))}"
-        return
+    settled, again = outcome.review.settled, _sitting(outcome, policy).next_step()
     if isinstance(again, Ask):
         yield f"its policy asks somebody more: a {again.role}'s verdict is missing"
     elif not _same_ending(settled, again.decision, again.answer, again.decided_by):
         yield "its verdicts do not lead to what it says was settled"
+
+
+def _is_decided_by_whom_its_policy_lets(stored: Stored) -> Iterator[str]:
+    """Neither the model nor the deadline takes the place of a person whom the policy asks."""
+    outcome, policy = stored.outcome, stored.policy
+    if policy is None:
+        return
+    again = route(_case(outcome), outcome.generation, outcome.score, policy=policy)
+    if outcome.decided_by == "model" and again.action == "review":
+        yield f"its policy sends it to a person ({again.reason.replace('_', ' ')}), and the model decided"
+    if outcome.decided_by == "deadline" and outcome.decision != policy.on_deadline:
+        yield f"its deadline decided {outcome.decision!r}, and its policy says {policy.on_deadline!r}"
 
 
 def _is_signed(stored: Stored) -> Iterator[str]:
@@ -124,6 +134,7 @@ CHECKS: tuple[Check, ...] = (
     _is_about_its_drafts,
     _ships_what_was_settled,
     _settled_by_its_verdicts,
+    _is_decided_by_whom_its_policy_lets,
     _is_signed,
 )
 """What is checked of each outcome; each yields one sentence per finding."""
@@ -133,11 +144,8 @@ def _sitting(outcome: Outcome[JsonValue], policy: Policy) -> Sitting:
     """The reviewing of the last draft, as far as verdicts tell."""
     review = outcome.review
     verdicts = (*(one.verdict for one in review.probes), *review.verdicts) if review else ()
-    case = outcome.case
     return Sitting(
-        # The answer type is not stored. It would refuse no more than what people together sent to a tie-breaker, whose
-        # verdict counts alone.
-        case=Case(id=case.id, task=case.task, prompt=case.messages, answer=Any, requester=case.requester),
+        case=_case(outcome),
         generation=outcome.generation,
         score=outcome.score,
         policy=policy,
@@ -146,6 +154,16 @@ def _sitting(outcome: Outcome[JsonValue], policy: Policy) -> Sitting:
         ),
         escalated_before=review.escalated if review else False,
     )
+
+
+def _case(outcome: Outcome[JsonValue]) -> Case:
+    """The case as far as it is stored.
+
+    Its answer type is not. In a review it would refuse no more than what went to a tie-breaker, whose verdict
+    counts alone.
+    """
+    case = outcome.case
+    return Case(id=case.id, task=case.task, prompt=case.messages, answer=Any, requester=case.requester)
 
 
 def _same_ending(settled: Settlement, decision: str, answer: JsonValue, decided_by: str) -> bool:

@@ -14,7 +14,7 @@ from hitl_prefect.canonical import sha256_of
 from hitl_prefect.configured import policy_of
 from hitl_prefect.errors import ConfigError, ObjectMissing
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.outcome_checks import CHECKS, Policies, Stored
+from hitl_prefect.outcome_checks import CHECKS, Check, Policies, Stored
 from hitl_prefect.outcomes import IndexEntry, Outcome
 from hitl_prefect.policy import Policy
 from hitl_prefect.protocols import Store
@@ -98,7 +98,16 @@ def verify_store(store: Store, policies: Policies, *, task: str | None = None) -
 
 
 def _checked(stored: Stored) -> list[Finding]:
-    return [Finding(key=stored.entry.key, problem=problem) for check in CHECKS for problem in check(stored)]
+    problems = (problem for check in CHECKS for problem in _problems(check, stored))
+    return [Finding(key=stored.entry.key, problem=problem) for problem in problems]
+
+
+def _problems(check: Check, stored: Stored) -> list[str]:
+    """Whatever somebody has put there, the other checks and the other outcomes are still gone through."""
+    try:
+        return list(check(stored))
+    except ValueError as exc:
+        return [f"it cannot be gone through again: {'; '.join(problems_of(exc))}"]
 
 
 def _read(store: Store, index: str, policies: Policies) -> Stored | Finding:

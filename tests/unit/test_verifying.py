@@ -83,9 +83,10 @@ def test_what_was_decided_and_signed_has_no_finding(store, outcome):
 
 def test_an_outcome_of_the_model_alone_has_no_finding(store):
     """There is nobody who could have signed it."""
-    put(store, an_outcome(route=a_route(policy_version=POLICY.version)))
+    sure = Policy(min_confidence=0.7)
+    put(store, an_outcome(route=a_route(policy_version=sure.version)))
 
-    assert verify_store(store, KNOWN) == Verification(outcomes=1, signatures=0, unchecked=0)
+    assert verify_store(store, {sure.version: sure}) == Verification(outcomes=1, signatures=0, unchecked=0)
 
 
 VERDICT = ("review", "verdicts", 0)
@@ -106,6 +107,8 @@ VERDICT = ("review", "verdicts", 0)
         (("review", "verdicts"), [], "its policy asks somebody more: a reviewer's verdict is missing"),
         (("review",), None, "it was decided by human, and holds no review"),
         (("decided_by",), "model", "it was sent to a person and decided by the model"),
+        (("decided_by",), "model", "its policy sends it to a person (cold start), and the model decided"),
+        (("decided_by",), "deadline", "its deadline decided 'edit', and its policy says 'hold'"),
         (("route", "policy_version"), "0" * 12, "which is not among those given"),
         (("generation", "answer"), {"total": 99}, "sha256 does not fit the draft"),
         (("case", "id"), "c2", "belongs under another key"),
