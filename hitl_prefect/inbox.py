@@ -139,6 +139,7 @@ async def aanswer(
     """
     async with _client() as client:
         run = await _read(client, run_id)
+        _keyset(run)
         form = seen or await _form(client, run)
         sent = _signed(form, typed) if sign or form.wants_signature else typed
         safe = {name: escape_kinds(value) for name, value in sent.items()}

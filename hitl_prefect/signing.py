@@ -54,7 +54,7 @@ def sign_verdict(key: Ed25519PrivateKey, statement: Statement) -> str:
     Raises:
         ValueError: If the statement holds what JSON cannot say.
     """
-    return _PREFIX + base64.b64encode(key.sign(statement.signed)).decode()
+    return _spelt(key.sign(statement.signed))
 
 
 def verify_verdict(public_key: str, statement: Statement, signature: str) -> bool:
@@ -78,7 +78,7 @@ def verify_verdict(public_key: str, statement: Statement, signature: str) -> boo
 
 def public_key_of(key: Ed25519PrivateKey) -> str:
     """The public half, as `Policy.reviewer_keys` takes it."""
-    return _PREFIX + base64.b64encode(key.public_key().public_bytes_raw()).decode()
+    return _spelt(key.public_key().public_bytes_raw())
 
 
 def check_public_key(text: str) -> None:
@@ -105,12 +105,18 @@ def _public_key(text: str) -> Ed25519PublicKey:
 
 
 def _decoded(text: str) -> bytes:
-    if not text.startswith(_PREFIX):
-        raise ValueError("it does not begin with 'ed25519:'")
+    """The bytes behind `ed25519:`; one spelling each, so that one key cannot stand under two names."""
     try:
-        return base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+        raw = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
     except binascii.Error as exc:
         raise ValueError("it is no base64") from exc
+    if text != _spelt(raw):
+        raise ValueError("it is not 'ed25519:' and base64 as everybody writes it")
+    return raw
+
+
+def _spelt(raw: bytes) -> str:
+    return _PREFIX + base64.b64encode(raw).decode()
 
 
 def _with_plain_numbers(value: JsonValue) -> JsonValue:

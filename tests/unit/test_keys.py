@@ -1,6 +1,9 @@
 """A reviewer's own key files."""
 
 import os
+import pty
+import subprocess
+import sys
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
@@ -140,3 +143,24 @@ def test_the_printed_line_goes_into_a_policy_as_it_stands(capsys):
 
     assert policy.reviewer_keys == {'Ada "A" Ä': key_files()[0].public_key}
     assert key_files()[0].public_key in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "made"), [(["one", "one"], 0, [True]), (["one", "two"], 1, []), ([""], 1, [])]
+)
+def test_a_passphrase_is_typed_twice(typed, code, made):
+    """In a real terminal; it is not shown, and a key with a mistyped one is not made."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "hitl_prefect", "keys", "make", "ada", "--passphrase"]
+    shown = b""
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
+        for number, line in enumerate(typed, start=1):
+            while shown.count(b": ") < number:  # what is typed before a prompt is thrown away
+                shown += os.read(ours, 1000)
+            os.write(ours, f"{line}\n".encode())
+        process.wait(60)
+    os.close(theirs)
+    os.close(ours)
+
+    assert (process.returncode, [one.encrypted for one in key_files()]) == (code, made)
+    assert b"one" not in shown

@@ -254,10 +254,14 @@ def test_a_form_that_wants_a_signature_says_so():
     [
         ({"reviewer_keys": {"ada": "ssh-ed25519 AAAA"}}, "reviewer_keys['ada']: a public key is 'ed25519:'"),
         ({"reviewer_keys": {"ada": "ed25519:AAAA"}}, "reviewer_keys['ada']: a public key is 'ed25519:'"),
+        (
+            {"reviewer_keys": {"ada": ADAS_KEY.replace("gw=", "gx=")}},
+            "reviewer_keys['ada']: a public key is 'ed25519:'",
+        ),
         ({"reviewer_keys": {"ada": ADAS_KEY, "bob": ADAS_KEY}}, "'ada' and 'bob' have the same key"),
         ({"require_signature": True, "reviewer_keys": {"ada": ADAS_KEY}}, "needs a key of ['bob']"),
     ],
-    ids=["no key", "too short", "shared", "missing"],
+    ids=["no key", "too short", "another spelling", "shared", "missing"],
 )
 def test_a_policy_with_keys_that_cannot_be_honoured_cannot_be_made(changes, says):
     """The message names whose key it is."""
