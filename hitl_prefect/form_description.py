@@ -28,6 +28,7 @@ _WHY: dict[RouteReason, str] = {
 def describe(brief: Brief) -> str:
     """The form's description, as markdown in which nothing but our own words is live."""
     parts = [
+        _signing(brief) if brief.policy.require_signature else "",
         _refusal(brief.errors, brief.typed),
         "This case was escalated to you." if brief.ask.role == "escalated" else "",
         _why(brief.score, brief.route) if brief.shows_draft else "",
@@ -36,6 +37,14 @@ def describe(brief: Brief) -> str:
         _facts(brief.case, brief.generation, brief.deadline_at),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _signing(brief: Brief) -> str:
+    how = f"hitl answer {brief.round_id.partition('/')[0] or 'RUN'} --decision ..."
+    return (
+        f"**Verdicts on this task are signed.** Answer in a terminal, with {code_span(how)}: the browser cannot "
+        "sign, and what is sent without a signature is recorded, does not count, and is asked again."
+    )
 
 
 def _refusal(errors: tuple[str, ...], typed: JsonValue) -> str:

@@ -12,9 +12,10 @@ from pydantic import JsonValue
 from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.form_fields import Schema
 
-__all__ = ["escape_kinds", "prefill", "unescape_kinds", "with_empty_lists"]
+__all__ = ["escape_kinds", "prefill", "unescape_kinds", "with_empty_fields", "with_empty_lists"]
 
 _KIND = "__prefect_kind"
+_NEVER_EMPTY = object()
 _SAFE_INTEGER = 2**53 - 1
 """Browsers hold larger whole numbers only roughly."""
 
@@ -49,6 +50,35 @@ def with_empty_lists(schema: Schema, value: Any) -> Any:
     fields = schema["properties"]
     empty: dict[str, Any] = {name: [] for name, field in fields.items() if field.get("default") == []}
     return empty | {name: with_empty_lists(fields.get(name, {}), item) for name, item in value.items()}
+
+
+def with_empty_fields(schema: Schema, value: Any) -> Any:
+    """What was submitted, with the fields that were left out: a form lets only those be left out that are then empty.
+
+    A guess at what the answer type makes of it, for who has the form and not the type: which of several empty values a
+    field of any type takes, no form says.
+
+    >>> with_empty_fields({"properties": {"total": {"type": "number"}, "note": {"type": "string"}}}, {"total": 1})
+    {'note': '', 'total': 1}
+    """
+    if "anyOf" in schema:
+        return with_empty_fields(_option(schema["anyOf"], value), value)
+    if isinstance(value, list):
+        return [with_empty_fields(schema.get("items", {}), item) for item in value]
+    if not isinstance(value, dict) or "properties" not in schema:
+        return value
+    fields = schema["properties"]
+    left_out = [name for name in fields if name not in value and name not in schema.get("required", ())]
+    empty = {name: _empty(fields[name]) for name in left_out if _empty(fields[name]) is not _NEVER_EMPTY}
+    return empty | {name: with_empty_fields(fields.get(name, {}), item) for name, item in value.items()}
+
+
+def _empty(schema: Schema) -> Any:
+    if "anyOf" in schema:
+        return None if any(option.get("type") == "null" for option in schema["anyOf"]) else _NEVER_EMPTY
+    if "type" not in schema:  # free-form JSON, which is nearly always a dictionary
+        return {}
+    return {"array": [], "string": "", "boolean": False}.get(schema["type"], _NEVER_EMPTY)
 
 
 def escape_kinds(value: JsonValue) -> JsonValue:

@@ -28,7 +28,7 @@ __all__ = ["Form", "FormAnswer", "build_form", "check_form", "escape_kinds", "re
 
 _SHA256_KEY = "x-hitl-draft-sha256"
 _PEOPLE_KEY, _NOT_THESE_KEY, _NAMED_KEY = "x-hitl-people", "x-hitl-not-these", "x-hitl-named"
-_ROUND_KEY = "x-hitl-round"
+_ROUND_KEY, _SIGNED_KEY = "x-hitl-round", "x-hitl-signed"
 _TEXTS = ("guidance", "reason", "reviewer")
 _KEYS = {"decision", "answer", "channel", "draft_sha256", "seen_at", "bulk", "signature", *_TEXTS}
 _CHANGES_SHOWN = 3
@@ -167,7 +167,8 @@ def _schema(brief: Brief) -> dict[str, Any]:
             "answer": _loose(strict) if answer is None else {**strict, "default": prefill(strict, answer)},
             "guidance": _text_field("Guidance", "Only for retry: what the next attempt should do better.", 2, said),
             "reason": _text_field("Reason", "Why you decide so. Kept with the outcome.", 3, said),
-            "reviewer": _reviewer_field(brief.ask.people, said),
+            # Where verdicts are signed, an unlisted name gets through this door too, so that the attempt is recorded.
+            "reviewer": _reviewer_field(() if brief.policy.require_signature else brief.ask.people, said),
         },
         "required": ["decision", "reviewer"] if brief.ask.named else ["decision"],
         # What our own clients add; the forms in the browser do not show it.
@@ -191,6 +192,7 @@ def _schema(brief: Brief) -> dict[str, Any]:
         _NOT_THESE_KEY: list(brief.ask.not_these),
         _NAMED_KEY: brief.ask.named,
         _ROUND_KEY: brief.round_id,
+        _SIGNED_KEY: brief.policy.require_signature,
     }
 
 

@@ -27,6 +27,9 @@ from hitl_prefect.desk import TAG
 from hitl_prefect.errors import AnswerRefused, NotWaiting, ServerUnreachable, UnknownRun
 from hitl_prefect.forms import escape_kinds
 from hitl_prefect.frozen import Frozen
+from hitl_prefect.keys import private_key
+from hitl_prefect.signatures import statement_typed
+from hitl_prefect.signing import sign_verdict
 
 __all__ = ["Waiting", "WaitingForm", "aanswer", "afind", "ainbox", "ashow"]
 
@@ -61,6 +64,11 @@ class WaitingForm(Frozen):
     def draft_sha256(self) -> str:
         """Names the draft that is shown; `approve` must name it."""
         return str(self.form_schema["x-hitl-draft-sha256"])
+
+    @property
+    def wants_signature(self) -> bool:
+        """Whether an answer counts only with its reviewer's signature."""
+        return self.form_schema.get("x-hitl-signed") is True
 
     @property
     def decisions(self) -> list[str]:
@@ -105,29 +113,36 @@ async def ashow(run_id: UUID) -> WaitingForm:
         ServerUnreachable: If no Prefect server answers.
     """
     async with _client() as client:
-        run = await _read(client, run_id)
-        keyset = _keyset(run)
-        schema = await client.read_flow_run_input(run.id, keyset["schema"])
-        description = await client.read_flow_run_input(run.id, keyset["description"])
-    return WaitingForm(waiting=_waiting(run), description=json.loads(description), form_schema=json.loads(schema))
+        return await _form(client, await _read(client, run_id))
 
 
-async def aanswer(run_id: UUID, typed: dict[str, JsonValue]) -> None:
+async def aanswer(
+    run_id: UUID, typed: dict[str, JsonValue], *, seen: WaitingForm | None = None, sign: bool = False
+) -> None:
     """Answer one run as the form would, over the endpoint that the Prefect UI uses.
+
+    Where the form wants a signature, the answer is signed with the key of its `reviewer` on this machine.
 
     Args:
         run_id: The waiting flow run.
         typed: `decision`, and as the decision wants it `answer`, `guidance`, `reason`, `reviewer`; `draft_sha256`
-            names the draft that was seen, and `channel` says through which door (`cli`, `api`).
+            names the draft that was seen, and `channel` says through which door (`cli`, `api`). With a `signature`
+            of its own it is sent as it stands.
+        seen: The form that the person saw, which is what they sign. Default: the one that waits now.
+        sign: Sign also where the form does not want it.
 
     Raises:
+        ConfigError: If a signature is wanted and there is no key of the reviewer here that opens.
         UnknownRun, NotWaiting: As for `ashow`; also where somebody else was faster.
         AnswerRefused: If the form does not allow what was typed; nothing has changed.
         ServerUnreachable: If no Prefect server answers.
     """
     async with _client() as client:
-        _keyset(await _read(client, run_id))
-        safe = {name: escape_kinds(value) for name, value in typed.items()}
+        run = await _read(client, run_id)
+        _keyset(run)
+        form = seen or await _form(client, run)
+        sent = _signed(form, typed) if sign or form.wants_signature else typed
+        safe = {name: escape_kinds(value) for name, value in sent.items()}
         result = await _resume(client, run_id, safe)
     if result.status == SetStateStatus.ACCEPT:
         return
@@ -135,6 +150,30 @@ async def aanswer(run_id: UUID, typed: dict[str, JsonValue]) -> None:
     if result.status == SetStateStatus.ABORT:
         raise NotWaiting(f"flow run {run_id} was answered by somebody else a moment ago: {reason}")
     raise AnswerRefused((f"flow run {run_id}: {reason}",))
+
+
+def _signed(form: WaitingForm, typed: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if "signature" in typed:
+        return typed
+    waiting = form.waiting
+    said = statement_typed(
+        typed,
+        form_schema=form.form_schema,
+        description=form.description,
+        task=waiting.task,
+        case=waiting.case,
+    )
+    try:
+        return {**typed, "signature": sign_verdict(private_key(said.reviewer), said)}
+    except ValueError as exc:
+        raise AnswerRefused((f"flow run {waiting.run_id}: what was typed cannot be signed: {exc}",)) from exc
+
+
+async def _form(client: PrefectClient, run: FlowRun) -> WaitingForm:
+    keyset = _keyset(run)
+    schema = await client.read_flow_run_input(run.id, keyset["schema"])
+    description = await client.read_flow_run_input(run.id, keyset["description"])
+    return WaitingForm(waiting=_waiting(run), description=json.loads(description), form_schema=json.loads(schema))
 
 
 async def _resume(client: PrefectClient, run_id: UUID, typed: dict[str, Any]) -> OrchestrationResult[Any]:

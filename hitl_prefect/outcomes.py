@@ -63,6 +63,7 @@ class Verdict(Frozen):
     """Whether it was given for many cases at once."""
     role: Role = "reviewer"
     signature: str | None = None
+    """By the reviewer's own key, over `hitl_prefect.signing.Statement`: all that is signed stands in the outcome."""
 
 
 class RefusedAnswer(Frozen):

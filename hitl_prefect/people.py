@@ -6,6 +6,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Confidence
+from hitl_prefect.signing import check_public_key
 
 __all__ = ["People", "Probes", "SecondOpinion", "check_people", "same_person"]
 
@@ -141,6 +142,7 @@ def _check_enough(policy: People, requester: str | None) -> None:
 
 
 def _check_keys(policy: People) -> None:
+    _check_each_key(policy.reviewer_keys)
     if not policy.require_signature:
         return
     named = {*policy.reviewers, *policy.widen_to, *policy.escalate_to, *policy.tie_breakers}
@@ -148,3 +150,15 @@ def _check_keys(policy: People) -> None:
         raise ValueError("require_signature needs reviewers: only a listed person's key says who signed")
     if missing := sorted(named - policy.reviewer_keys.keys()):
         raise ValueError(f"require_signature needs a key of {missing} in reviewer_keys: `hitl keys make` prints one")
+
+
+def _check_each_key(keys: dict[str, str]) -> None:
+    owners: dict[str, str] = {}
+    for name, key in keys.items():
+        try:
+            check_public_key(key)
+        except ValueError as exc:
+            raise ValueError(f"reviewer_keys[{name!r}]: {exc}") from None
+        other = owners.setdefault(key, name)
+        if other != name:
+            raise ValueError(f"reviewer_keys: {other!r} and {name!r} have the same key, so either could sign for both")

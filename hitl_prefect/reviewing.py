@@ -12,12 +12,14 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 from hitl_prefect.briefs import Brief
 from hitl_prefect.desk import Round, Typed, Waited, check_place, tag_run, typed_in, wait_for_person
 from hitl_prefect.errors import AnswerRefused, ConfigError
-from hitl_prefect.forms import build_form, read_form
+from hitl_prefect.forms import FormAnswer, build_form, read_form
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.models import Case, Generation, Route, Score
 from hitl_prefect.outcomes import RefusedAnswer, Review, Settlement, Verdict
 from hitl_prefect.panel import Ask, Heard, Silence, Sitting
 from hitl_prefect.policy import Policy
+from hitl_prefect.signatures import check_signature, statement_typed
+from hitl_prefect.signing import Statement
 
 __all__ = ["areview", "review"]
 
@@ -195,13 +197,26 @@ class _Asking:
             return RefusedAnswer(errors=("the draft is no longer the one that was shown",), typed=typed.data, **seen)
         try:
             answer = read_form(asked.form, self.sitting.case, typed.data)
+            verdict = self._verdict(asked, answer, typed.at)
+            check_signature(verdict, self._signed(asked, typed), self.sitting.policy)
         except AnswerRefused as exc:
             return RefusedAnswer(errors=exc.errors, typed=typed.data, **seen)
+        return verdict
+
+    def _signed(self, asked: Round, typed: Typed) -> Statement:
+        """What a signature of this very submission would be over."""
+        form, case = asked.form, self.sitting.case
+        return statement_typed(
+            typed.data, form_schema=form.form_schema, description=form.description, task=case.task, case=case.id
+        )
+
+    def _verdict(self, asked: Round, answer: FormAnswer, at: datetime) -> Verdict:
         return Verdict(
             **answer.model_dump(),
             attempt=asked.attempt,
             draft_sha256=asked.form.draft_sha256,
+            form_sha256=asked.form.sha256,
             opened_at=asked.opened_at,
+            decided_at=at,
             role=asked.ask.role,
-            **seen,
         )

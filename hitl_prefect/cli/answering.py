@@ -58,6 +58,7 @@ async def answer(
     reason: str = "",
     reviewer: str | None = None,
     draft: str = "",
+    sign: Annotated[bool, Parameter(negative=())] = False,
     json: AsJson = False,
 ) -> int:
     """Answer one waiting flow run.
@@ -70,6 +71,8 @@ async def answer(
         reason: Why, for the record.
         reviewer: Who answers. Default: your user name.
         draft: How the sha256 of the draft begins that you saw, as `hitl show` prints it; another draft is not answered.
+        sign: Sign the verdict with the reviewer's key also where the form does not want it; where it does, it is signed
+            anyway.
         json: Print JSON.
     """
     typed: dict[str, JsonValue] = {
@@ -83,7 +86,7 @@ async def answer(
     form = await ashow(await afind(run))
     if not form.draft_sha256.startswith(draft):
         raise AnswerRefused((f"draft {draft} is no longer the one that waits: look again with `hitl show {run}`",))
-    await aanswer(form.waiting.run_id, {**typed, "draft_sha256": form.draft_sha256})
+    await aanswer(form.waiting.run_id, {**typed, "draft_sha256": form.draft_sha256}, seen=form, sign=sign)
     if json:
         print_json({"run_id": form.waiting.run_id, "case": form.waiting.case, "decision": decision})
     else:

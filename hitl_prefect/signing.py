@@ -1,0 +1,128 @@
+"""Signatures of verdicts: Ed25519 over canonical bytes that a stored outcome gives back, to the letter, years later.
+
+Source: RFC 8032; `cryptography` does the arithmetic.
+"""
+
+import base64
+import binascii
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import JsonValue
+
+from hitl_prefect.canonical import canonical_bytes
+from hitl_prefect.frozen import Frozen
+
+__all__ = ["Statement", "check_public_key", "public_key_of", "sign_verdict", "verify_verdict"]
+
+_SCHEMA = "hitl.verdict-signature/v1"
+_PREFIX = "ed25519:"
+
+
+class Statement(Frozen):
+    """What a reviewer signs."""
+
+    task: str
+    case: str
+    draft_sha256: str
+    """The draft; what `approve` lets ship."""
+    form_sha256: str
+    """The form and its description. Each time of asking has another, so that a signature serves no other round, run or
+    case."""
+    decision: str
+    answer: JsonValue = None
+    """What `edit` lets ship, as it is stored; `None` for every other decision."""
+    guidance: str = ""
+    reason: str = ""
+    reviewer: str
+
+    @property
+    def signed(self) -> bytes:
+        """The bytes that are signed.
+
+        Raises:
+            ValueError: If the statement holds what JSON cannot say: NaN, an infinity, half of a surrogate pair.
+        """
+        return canonical_bytes(
+            {**self.model_dump(mode="json"), "schema": _SCHEMA, "answer": _with_plain_numbers(self.answer)}
+        )
+
+
+def sign_verdict(key: Ed25519PrivateKey, statement: Statement) -> str:
+    """The signature as a verdict keeps it: `ed25519:` and base64.
+
+    Raises:
+        ValueError: If the statement holds what JSON cannot say.
+    """
+    return _spelt(key.sign(statement.signed))
+
+
+def verify_verdict(public_key: str, statement: Statement, signature: str) -> bool:
+    """Whether the owner of a public key has signed this very statement.
+
+    Args:
+        public_key: As `hitl keys` prints it.
+        statement: What is said to be signed.
+        signature: As `sign_verdict` made it; anything else is no signature.
+
+    Raises:
+        ValueError: If the public key is none.
+    """
+    key = _public_key(public_key)
+    try:
+        key.verify(_decoded(signature), statement.signed)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def public_key_of(key: Ed25519PrivateKey) -> str:
+    """The public half, as `Policy.reviewer_keys` takes it."""
+    return _spelt(key.public_key().public_bytes_raw())
+
+
+def check_public_key(text: str) -> None:
+    """Refuse what is no public key.
+
+    Raises:
+        ValueError: Saying what one looks like.
+
+    >>> check_public_key("ssh-ed25519 AAAA")
+    Traceback (most recent call last):
+    ...
+    ValueError: a public key is 'ed25519:' and the base64 of 32 bytes, as `hitl keys make` prints it
+    """
+    _public_key(text)
+
+
+def _public_key(text: str) -> Ed25519PublicKey:
+    try:
+        return Ed25519PublicKey.from_public_bytes(_decoded(text))
+    except ValueError:
+        raise ValueError(
+            "a public key is 'ed25519:' and the base64 of 32 bytes, as `hitl keys make` prints it"
+        ) from None
+
+
+def _decoded(text: str) -> bytes:
+    """The bytes behind `ed25519:`; one spelling each, so that one key cannot stand under two names."""
+    try:
+        raw = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+    except binascii.Error as exc:
+        raise ValueError("it is no base64") from exc
+    if text != _spelt(raw):
+        raise ValueError("it is not 'ed25519:' and base64 as everybody writes it")
+    return raw
+
+
+def _spelt(raw: bytes) -> str:
+    return _PREFIX + base64.b64encode(raw).decode()
+
+
+def _with_plain_numbers(value: JsonValue) -> JsonValue:
+    """`12.0` as `12`: JSON has one kind of number, and so has whoever types it (as RFC 8785 writes them)."""
+    if isinstance(value, dict):
+        return {key: _with_plain_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_plain_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
