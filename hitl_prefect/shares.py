@@ -8,7 +8,7 @@ from pydantic import Field
 
 from hitl_prefect.frozen import Frozen
 
-__all__ = ["FEW", "Share", "difference"]
+__all__ = ["FEW", "Gap", "Share", "gap"]
 
 FEW = 20
 """Below so many cases a share is shown without a percentage: one case would move it by more than 5 points."""
@@ -65,21 +65,30 @@ class Share(Frozen):
         return f"{self.hits} of {self.of}"
 
 
-def difference(one: Share, other: Share) -> tuple[float, float, float] | None:
-    """How much larger the first share is: the value, and the lower and upper end of its 95% interval.
+class Gap(Frozen):
+    """How much larger one share is than another, with its 95% interval; each in [-1, 1]."""
+
+    value: float
+    low: float
+    high: float
+
+
+def gap(one: Share, other: Share) -> Gap | None:
+    """How much larger the first share is.
 
     Args:
         one: A share.
         other: Another one, of other cases.
 
     Returns:
-        Three numbers in [-1, 1]; `None` where one of the two is of no cases.
+        The difference; `None` where one of the two is of no cases.
 
     Source:
         Newcombe (1998), Statistics in Medicine 17, method 10.
 
-    >>> [round(end, 4) for end in difference(Share(hits=56, of=70), Share(hits=48, of=80))]
-    [0.2, 0.0524, 0.3339]
+    >>> found = gap(Share(hits=56, of=70), Share(hits=48, of=80))
+    >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
+    (0.2, 0.0524, 0.3339)
     """
     if one.value is None or other.value is None:
         return None
@@ -87,4 +96,4 @@ def difference(one: Share, other: Share) -> tuple[float, float, float] | None:
     (one_low, one_high), (other_low, other_high) = one.interval(), other.interval()
     low = value - sqrt((one.value - one_low) ** 2 + (other_high - other.value) ** 2)
     high = value + sqrt((one_high - one.value) ** 2 + (other.value - other_low) ** 2)
-    return value, low, high
+    return Gap(value=value, low=low, high=high)

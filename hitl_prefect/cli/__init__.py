@@ -12,6 +12,7 @@ from hitl_prefect.cli.answering import answer, inbox, show
 from hitl_prefect.cli.asking import ask
 from hitl_prefect.cli.demo import demo
 from hitl_prefect.cli.doctor import doctor
+from hitl_prefect.cli.reviewers import reviewers
 from hitl_prefect.errors import HitlError
 
 __all__ = ["app", "main"]
@@ -22,7 +23,7 @@ app = App(
     help="Human review for AI answers in Prefect flows: see what waits, answer it, check the set-up.",
     result_action="return_value",
 )
-for _command in (demo, ask, doctor, inbox, show, answer):
+for _command in (demo, ask, doctor, inbox, show, answer, reviewers):
     app.command(_command)
 
 

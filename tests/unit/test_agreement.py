@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
 
 from hitl_prefect.agreement import Agreement, cohen_kappa, krippendorff_alpha
-from hitl_prefect.shares import Share, difference
+from hitl_prefect.shares import Share, gap
 
 _SAID = st.sampled_from("abcd")
 _TABLES = st.integers(2, 5).flatmap(
@@ -86,4 +86,4 @@ def test_the_interval_of_a_share_is_that_of_scipy(counts):
 
 def test_nothing_differs_from_no_cases():
     """No interval is made up."""
-    assert difference(Share(hits=0, of=0), Share(hits=1, of=2)) is None
+    assert gap(Share(hits=0, of=0), Share(hits=1, of=2)) is None
