@@ -81,7 +81,7 @@ def krippendorff_alpha(units: Iterable[Iterable[Hashable | None]]) -> Agreement:
         if raters < 2:
             continue
         rated += 1
-        said += counts
+        said.update(counts)
         differing += sum(times * (raters - times) for times in counts.values()) / (raters - 1)
     total = said.total()
     by_chance = sum(times * (total - times) for times in said.values())
