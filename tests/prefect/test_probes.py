@@ -4,7 +4,10 @@ import json
 import time
 
 import pytest
+from prefect import flow
 
+from hitl_prefect import Policy, resolve_case
+from hitl_prefect.people import Probes
 from tests.prefect.flows.invoices import extract_invoice
 
 DRAFT = {"vendor": "ACME", "total": 12.5, "notes": {}}
@@ -24,6 +27,12 @@ def finish(resident, run_id, **typed):
     resident.go_on(run_id)
     (outcome,) = resident.outcomes(run_id)
     return outcome
+
+
+@flow
+def streamed(store: str, model: str) -> None:
+    policy = Policy(probes=Probes(blind=0.1))
+    resolve_case("?", model=model, task="streamed", store=store, policy=policy, stream=True)
 
 
 def first_line(resident, run_id):
@@ -156,3 +165,14 @@ def test_a_deadline_that_passes_on_a_probe_acts_as_declared(resident, document):
 
     (outcome,) = resident.outcomes(run_id)
     assert (outcome["decision"], outcome["decided_by"], outcome["review"]["probes"]) == ("reject", "deadline", [])
+
+
+def test_a_draft_that_is_shown_while_it_is_written_spoils_the_probes(resident):
+    """The run fails before the model is asked, and says what to leave out."""
+    run_id = resident.start(streamed, model="scripted:nowhere.json")
+
+    state = resident.run(run_id)["state"]
+    assert (state["name"], "spoils the policy's probes: leave out one of the two" in state["message"]) == (
+        "Failed",
+        True,
+    )
