@@ -13,11 +13,12 @@ from pydantic import BaseModel, Field, field_validator
 
 from hitl_prefect.answers import answer_type
 from hitl_prefect.fields import differences
-from hitl_prefect.outcomes import Probe
+from hitl_prefect.outcomes import Probe, RefusedAnswer
+from hitl_prefect.panel import Ask, Heard, Silence, Sitting
 from hitl_prefect.people import Probes
 from hitl_prefect.policy import Policy
 from hitl_prefect.probing import Mistake, exercise, mistake_in, mistaken, probe_for
-from tests.unit.making import a_case, a_generation, a_verdict
+from tests.unit.making import NOON, a_case, a_generation, a_score, a_verdict
 
 
 class Colour(Enum):
@@ -207,3 +208,48 @@ def test_the_shares_are_those_of_the_policy_and_stick_to_the_case():
 
     assert (drawn == again, drawn.count("blind"), drawn.count("seeded")) == (True, 98, 103)
     assert {probe_for(case, a_generation(attempt=2), policy) for case in cases} == {None}
+
+
+def seated(*said: Any, **policy: Any) -> Sitting:
+    """A sitting over a draft whose review begins with a seeded draft, after what was said."""
+    probes = {"probes": Probes(seeded=1), "escalate_to": ("eve",), **policy}
+    case, generation = a_case(answer=dict[str, float]), a_generation()
+    sitting = Sitting(case=case, generation=generation, score=a_score(), policy=Policy(**probes))
+    heard = tuple(Heard(ask=Ask(role="seeded"), said=one, shown={"total": 22.5}) for one in said)
+    return sitting.model_copy(update={"heard": heard})
+
+
+@pytest.mark.parametrize(
+    ("said", "role"),
+    [
+        ((), "seeded"),
+        ((None,), "seeded"),
+        ((RefusedAnswer(errors=("no",), typed={}, form_sha256="f" * 64, decided_at=NOON),), "seeded"),
+        ((Silence(at=NOON, meant="deadline"),), "escalated"),
+        ((a_verdict(role="seeded"),), "reviewer"),
+        ((a_verdict(role="seeded", decision="escalate", answer=None),), "reviewer"),
+        ((a_verdict(role="seeded", decision="retry", answer=None),), "reviewer"),
+    ],
+)
+def test_a_measurement_ends_with_a_verdict_and_decides_nothing(said, role):
+    """What did not apply is asked for again; where nobody comes, the case is handed over without one."""
+    step = seated(*said, on_deadline="escalate").next_step()
+
+    assert isinstance(step, Ask)
+    assert step.role == role
+
+
+def test_whoever_was_measured_may_answer_the_ordinary_form_too():
+    """The measurement is no first answer, so that its person is not barred from one."""
+    sitting = seated(a_verdict(role="seeded"), quorum=2)
+    asks = [sitting.next_step(), sitting.model_copy(update={"heard": ()}).next_step()]
+
+    assert [(ask.role, ask.not_these) for ask in asks] == [("reviewer", ()), ("seeded", ())]
+    assert (sitting.verdicts, sitting.probes[0].draft) == ((), {"total": 22.5})
+
+
+def test_what_was_handed_over_before_is_not_measured():
+    """Whom it was handed to decides at once."""
+    sitting = seated().model_copy(update={"escalated_before": True})
+
+    assert sitting.next_step().role == "escalated"
