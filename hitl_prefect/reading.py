@@ -48,4 +48,5 @@ def _read(store: Store, key: str) -> Outcome[JsonValue] | Unreadable:
     except (ObjectMissing, StoreDenied) as exc:
         return Unreadable(key=key, problem=str(exc))
     except ValueError as exc:
-        return Unreadable(key=key, problem="; ".join(problems_of(exc)[:3]))
+        # Of what is no JSON at all the problem is with the object, not with an answer in it.
+        return Unreadable(key=key, problem="; ".join(problems_of(exc)[:3]).removeprefix("answer: "))

@@ -172,6 +172,7 @@ def test_a_store_is_reported_with_the_objects_that_are_none(tmp_path):
 
     assert (found.outcomes, found.by_model, found.by_people) == (2, 1, 1)
     assert [one.key[-7:] for one in found.unreadable] == ["c3.json", "c4.json"]
+    assert found.unreadable[0].problem.startswith("Invalid JSON")
     assert "it was changed after it was made" in found.unreadable[1].problem
 
 
