@@ -9,8 +9,9 @@ from pathlib import Path
 import prefect
 
 from benchmarks.exams import BAR
-from benchmarks.tally import Share, Tally
+from benchmarks.tally import Tally
 from hitl_prefect.errors import ConfigError
+from hitl_prefect.shares import Share
 
 __all__ = ["report", "write_page"]
 

@@ -1,7 +1,5 @@
 """What the stored outcomes add up to."""
 
-from collections.abc import Iterable
-from math import sqrt
 from typing import Self
 
 from pydantic import JsonValue
@@ -10,46 +8,9 @@ from benchmarks.exams import Trial, label_of
 from benchmarks.running import Ran
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.outcomes import Outcome
+from hitl_prefect.shares import Share
 
-__all__ = ["Share", "Tally", "problems_of"]
-
-_Z = 1.959964
-"""The normal quantile of a two-sided 95% interval."""
-
-
-class Share(Frozen):
-    """So many of so many."""
-
-    hits: int
-    of: int
-
-    @classmethod
-    def true(cls, values: Iterable[bool]) -> Self:
-        """How many are true.
-
-        >>> str(Share.true([True, False]))
-        '1 of 2'
-        """
-        found = list(values)
-        return cls(hits=sum(found), of=len(found))
-
-    def interval(self) -> tuple[float, float]:
-        """The 95% interval of the proportion, in [0, 1]; (0, 1) where there are no cases.
-
-        Source:
-            Wilson (1927), JASA 22.
-
-        >>> [round(bound, 3) for bound in Share(hits=37, of=40).interval()]
-        [0.801, 0.974]
-        """
-        if not self.of:
-            return 0.0, 1.0
-        middle = (self.hits + _Z**2 / 2) / (self.of + _Z**2)
-        half = _Z * sqrt(self.hits * (self.of - self.hits) / self.of + _Z**2 / 4) / (self.of + _Z**2)
-        return max(0.0, middle - half), min(1.0, middle + half)
-
-    def __str__(self) -> str:
-        return f"{self.hits} of {self.of}"
+__all__ = ["Tally", "problems_of"]
 
 
 class Tally(Frozen):

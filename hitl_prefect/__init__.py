@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hitl_prefect.models import Case, Generation, Route, Score
     from hitl_prefect.outcomes import Outcome, Review, Verdict
     from hitl_prefect.policy import Policy, Rule
+    from hitl_prefect.reporting import areport_reviewers, report_reviewers
     from hitl_prefect.resolving import aresolve_case, resolve_case
     from hitl_prefect.reviewing import areview, review
     from hitl_prefect.routing import route
@@ -52,6 +53,7 @@ __all__ = [
     "aend_overdue_reviews",
     "afetch_batches",
     "agenerate",
+    "areport_reviewers",
     "aresolve_case",
     "areview",
     "arevive_dead_runs",
@@ -63,6 +65,7 @@ __all__ = [
     "end_overdue_reviews",
     "fetch_batches",
     "generate",
+    "report_reviewers",
     "resolve_case",
     "review",
     "revive_dead_runs",
@@ -90,6 +93,7 @@ _HOME = {
     "models": ("Case", "Generation", "Route", "Score"),
     "outcomes": ("Outcome", "Review", "Verdict"),
     "policy": ("Policy", "Rule"),
+    "reporting": ("areport_reviewers", "report_reviewers"),
     "resolving": ("aresolve_case", "resolve_case"),
     "reviewing": ("areview", "review"),
     "routing": ("route",),

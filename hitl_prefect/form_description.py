@@ -8,6 +8,8 @@ from pydantic import JsonValue
 from hitl_prefect.briefs import Brief
 from hitl_prefect.inert import code_span, cut, fence, folded
 from hitl_prefect.models import Case, Generation, Part, Route, RouteReason, Score, utc
+from hitl_prefect.outcomes import Probe
+from hitl_prefect.probing import exercise
 
 __all__ = ["describe"]
 
@@ -24,6 +26,11 @@ _WHY: dict[RouteReason, str] = {
     "drift": "The bar's evidence no longer matches the model or the prompt.",
 }
 
+_BLIND = (
+    "**This one comes without a draft, to measure reviewing:** say what you find the right answer to be. It does not "
+    "ship. Afterwards the case is asked about with its draft, and only that decides."
+)
+
 
 def describe(brief: Brief) -> str:
     """The form's description, as markdown in which nothing but our own words is live."""
@@ -31,6 +38,8 @@ def describe(brief: Brief) -> str:
         _signing(brief) if brief.policy.require_signature else "",
         _refusal(brief.errors, brief.typed),
         "This case was escalated to you." if brief.ask.role == "escalated" else "",
+        "" if brief.shows_draft else _BLIND,
+        _exercise(brief.probe, brief.generation.answer),
         _why(brief.score, brief.route) if brief.shows_draft else "",
         _prompt(brief.case),
         _draft(brief.generation) if brief.shows_draft else "",
@@ -45,6 +54,14 @@ def _signing(brief: Brief) -> str:
         f"**Verdicts on this task are signed.** Answer in a terminal, with {code_span(how)}: the browser cannot "
         "sign, and what is sent without a signature is recorded, does not count, and is asked again."
     )
+
+
+def _exercise(probe: Probe | None, draft: JsonValue) -> str:
+    """What the form before this one was: said to whom it concerns, by the name that they typed there."""
+    if probe is None:
+        return ""
+    who = code_span(probe.verdict.reviewer) if probe.verdict.reviewer else "Whoever answered the form before"
+    return f"{who}: {exercise(probe, draft)}"
 
 
 def _refusal(errors: tuple[str, ...], typed: JsonValue) -> str:

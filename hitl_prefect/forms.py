@@ -40,6 +40,10 @@ _DECISION_HELP = {
     "retry": "retry: the model tries again with your guidance.",
     "escalate": "escalate: somebody else decides.",
 }
+_BLIND_HELP = {
+    "edit": "edit: your own answer, in the fields below.",
+    "reject": "reject: no answer is right.",
+}
 # The V1 UI gives the description no height at all once the fields fill the window.
 _HIDDEN_HELP = "If no prompt stands above, the window is too low for the V1 UI: switch to V2, or run `hitl show`."
 
@@ -206,7 +210,8 @@ def _decision_field(brief: Brief) -> dict[str, Any]:
         "escalate": bool(policy.escalate_to) and brief.ask.role != "escalated" and not blind,
     }
     choices = [name for name, is_offered in offered.items() if is_offered]
-    help_text = " ".join([*(_DECISION_HELP[name] for name in choices), _HIDDEN_HELP])
+    said = _BLIND_HELP if blind else _DECISION_HELP
+    help_text = " ".join([*(said[name] for name in choices), _HIDDEN_HELP])
     return {"title": "Decision", "type": "string", "enum": choices, "description": help_text, "position": 0}
 
 

@@ -15,7 +15,7 @@ from hitl_prefect.journal import Journal
 from hitl_prefect.judging import check_scoring
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation, as_slug
-from hitl_prefect.people import check_people
+from hitl_prefect.people import Probes, check_people
 from hitl_prefect.policy import Policy
 from hitl_prefect.routing import check_rules
 from hitl_prefect.scorer_checks import check_agreement
@@ -51,7 +51,7 @@ def make_case(prompt: str | tuple[Message, ...], *, task: str, case_id: str | No
         ) from exc
 
 
-async def check(case: Case, policy: Policy, *, model: str, store: str) -> None:
+async def check(case: Case, policy: Policy, *, model: str, store: str, stream: bool = False) -> None:
     """Find everything that can be wrong before the model is asked.
 
     Raises:
@@ -61,6 +61,7 @@ async def check(case: Case, policy: Policy, *, model: str, store: str) -> None:
     check_form(case.answer)
     check_rules(policy, case.answer)
     _check_people(case, policy)
+    _check_probes(policy, stream=stream)
     await check_scoring(policy, model)
     check_agreement(policy, case)
     await check_prices(policy, model)
@@ -75,6 +76,14 @@ def _check_people(case: Case, policy: Policy) -> None:
         check_people(policy, requester)
     except ValueError as exc:
         raise ConfigError(f"case {case.id!r}: {exc}") from None
+
+
+def _check_probes(policy: Policy, *, stream: bool) -> None:
+    if stream and policy.probes != Probes():
+        raise ConfigError(
+            "stream=True shows every draft in the run's Artifacts tab, where it spoils the policy's probes: leave out "
+            "one of the two"
+        )
 
 
 _prompts: dict[tuple[object, object, str], str] = {}

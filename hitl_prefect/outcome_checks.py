@@ -13,6 +13,7 @@ from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.models import Case
 from hitl_prefect.outcomes import IndexEntry, Outcome, Settlement, Verdict, index_key, outcome_key
 from hitl_prefect.panel import Ask, Heard, Sitting
+from hitl_prefect.people import Probes
 from hitl_prefect.policy import Policy
 from hitl_prefect.routing import route
 from hitl_prefect.signatures import SignatureState, signature_state
@@ -141,14 +142,14 @@ CHECKS: tuple[Check, ...] = (
 
 
 def _sitting(outcome: Outcome[JsonValue], policy: Policy) -> Sitting:
-    """The reviewing of the last draft, as far as verdicts tell."""
+    """The reviewing of the last draft, as far as verdicts tell; probes decide nothing, and are left out."""
     review = outcome.review
-    verdicts = (*(one.verdict for one in review.probes), *review.verdicts) if review else ()
+    verdicts = review.verdicts if review else ()
     return Sitting(
         case=_case(outcome),
         generation=outcome.generation,
         score=outcome.score,
-        policy=policy,
+        policy=policy.model_copy(update={"probes": Probes()}),
         heard=tuple(
             Heard(ask=Ask(role=one.role), said=one) for one in verdicts if one.attempt == outcome.generation.attempt
         ),

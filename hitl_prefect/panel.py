@@ -51,6 +51,8 @@ class Heard(Frozen):
     ask: Ask
     said: Verdict | RefusedAnswer | Silence | None
     """`None`: the run came back without an answer, which decides nothing."""
+    shown: JsonValue = None
+    """The draft that was in the form, as it was recorded; of a seeded round the one that was made wrong."""
 
 
 class Sitting(Frozen):
@@ -88,7 +90,11 @@ class Sitting(Frozen):
     @property
     def probes(self) -> tuple[Probe, ...]:
         """What the reviewing was measured by."""
-        return tuple(self._as_probe(one) for one in self._said_verdicts if one.role in _PROBES)
+        return tuple(
+            Probe(kind="blind" if one.ask.role == "blind" else "seeded", draft=one.shown, verdict=one.said)
+            for one in self.heard
+            if isinstance(one.said, Verdict) and one.said.role in _PROBES
+        )
 
     @property
     def decisive(self) -> tuple[Verdict, ...]:
@@ -206,10 +212,6 @@ class Sitting(Frozen):
         except ValueError:
             return False
         return True
-
-    def _as_probe(self, verdict: Verdict) -> Probe:
-        kind: Literal["blind", "seeded"] = "blind" if verdict.role == "blind" else "seeded"
-        return Probe(kind=kind, draft=None if kind == "blind" else self.shown("seeded").answer, verdict=verdict)
 
 
 def _among(name: str, names: tuple[str, ...]) -> bool:

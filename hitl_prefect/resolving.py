@@ -70,7 +70,7 @@ async def aresolve_case(
     facts = {"metadata": metadata or {}, "requester": requester, "variants": variants}
     case = make_case(prompt, answer=answer, task=task, case_id=case_id, **facts)
     chosen = await policy_of(policy)
-    await check(case, chosen, model=model, store=store)
+    await check(case, chosen, model=model, store=store, stream=stream)
     opening = Opened(case=case, policy=chosen, model=model, draft=draft, stream=stream)
     async with open_journal(case) as journal:
         if journal is None:

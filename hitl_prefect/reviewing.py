@@ -105,7 +105,7 @@ class _Asking:
         self.since = asked.since if said is None or isinstance(said, Silence) else None
         if said is not None:
             self.to_mend = said if isinstance(said, RefusedAnswer) else None
-        heard = (*self.sitting.heard, Heard(ask=asked.ask, said=said))
+        heard = (*self.sitting.heard, Heard(ask=asked.ask, said=said, shown=asked.form.draft))
         self.sitting = self.sitting.model_copy(update={"heard": heard})
 
     def _step(self, name: str, number: int) -> str:
@@ -113,7 +113,7 @@ class _Asking:
 
     async def _ask(self, number: int, ask: Ask) -> Round:
         asked = await self.journal.record(self._step("round", number), self._round(number, ask))
-        await wait_for_person(self.journal, asked, self._labels(asked), self._message())
+        await wait_for_person(self.journal, asked, self._labels(asked), self._message(asked))
         return asked
 
     def _round(self, number: int, ask: Ask) -> Round:
@@ -144,7 +144,8 @@ class _Asking:
             typed=self.to_mend.typed if self.to_mend else None,
             deadline_at=self._deadline(ask, since),
             told=sitting.verdicts if ask.role in ("tie_breaker", "escalated") else (),
-            probe=next(iter(sitting.probes), None),
+            # Only until somebody has said something of the draft itself: nobody else is told how a colleague did.
+            probe=next(iter(sitting.probes), None) if ask.role == "reviewer" and not sitting.verdicts else None,
             earlier=self.earlier,
             round_id=f"{self.journal.flow_run_id}/{sitting.generation.attempt}/{number}",
         )
@@ -156,11 +157,12 @@ class _Asking:
         return since + timedelta(seconds=self.sitting.policy.deadline_s)
 
     def _labels(self, asked: Round) -> dict[str, str | float]:
-        sure, ends_at = self.sitting.score.confidence, asked.ends_at
+        blind, ends_at = asked.ask.role == "blind", asked.ends_at
+        sure = None if blind else self.sitting.score.confidence
         return {
             "hitl.case": self.sitting.case.id,
             "hitl.task": self.sitting.case.task,
-            "hitl.reason": self.route.reason,
+            "hitl.reason": "blind" if blind else self.route.reason,
             "hitl.attempt": asked.attempt,
             "hitl.opened_at": asked.opened_at.isoformat(),
             "hitl.deadline_at": ends_at.isoformat() if ends_at else "",
@@ -168,9 +170,9 @@ class _Asking:
             "hitl.confidence": "" if sure is None else sure,
         }
 
-    def _message(self) -> str:
-        case = self.sitting.case
-        return f"{case.task}, case {case.id}: {self.route.reason.replace('_', ' ')}"
+    def _message(self, asked: Round) -> str:
+        case, reason = self.sitting.case, str(self._labels(asked)["hitl.reason"])
+        return f"{case.task}, case {case.id}: {reason.replace('_', ' ')}"
 
     async def _heard(self, asked: Round) -> Verdict | RefusedAnswer | Silence | None:
         """What this round brought; `None` where the run came back without an answer, which decides nothing."""
@@ -193,7 +195,8 @@ class _Asking:
 
     def _read(self, asked: Round, typed: Typed) -> Verdict | RefusedAnswer:
         seen = {"form_sha256": asked.form.sha256, "decided_at": typed.at}
-        if asked.form.draft_sha256 != self.sitting.shown(asked.ask.role).sha256:
+        # A seeded draft never ships, so that it only matters which one was shown; that is recorded with the round.
+        if asked.ask.role != "seeded" and asked.form.draft_sha256 != self.sitting.generation.sha256:
             return RefusedAnswer(errors=("the draft is no longer the one that was shown",), typed=typed.data, **seen)
         try:
             answer = read_form(asked.form, self.sitting.case, typed.data)

@@ -13,6 +13,7 @@ from hitl_prefect.cli.asking import ask
 from hitl_prefect.cli.demo import demo
 from hitl_prefect.cli.doctor import doctor
 from hitl_prefect.cli.keys import keys
+from hitl_prefect.cli.reviewers import reviewers
 from hitl_prefect.cli.verifying import verify
 from hitl_prefect.errors import HitlError
 
@@ -24,7 +25,7 @@ app = App(
     help="Human review for AI answers in Prefect flows: see what waits, answer it, check the set-up.",
     result_action="return_value",
 )
-for _command in (demo, ask, doctor, inbox, show, answer, keys, verify):
+for _command in (demo, ask, doctor, inbox, show, answer, keys, verify, reviewers):
     app.command(_command)
 
 

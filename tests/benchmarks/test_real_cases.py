@@ -10,9 +10,10 @@ import pytest
 from benchmarks.banking import CATEGORY_OF, NO_CATEGORY
 from benchmarks.real_cases import main
 from benchmarks.report import write_page
-from benchmarks.tally import Share, Tally, problems_of
+from benchmarks.tally import Tally, problems_of
 from hitl_prefect.demo.story import CATEGORIES
 from hitl_prefect.errors import ConfigError
+from hitl_prefect.shares import Share
 from tests.benchmarks.recorded import write_recorded_data
 
 ROOT = Path(__file__).parents[2]
