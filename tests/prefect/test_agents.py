@@ -1,6 +1,7 @@
 """Tool calls of an agent, approved by people through the same form as every other case."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from hitl_prefect.errors import ConfigError
 from tests.prefect.flows import agents
 from tests.prefect.flows.agents import LOOK, PAY, by_hand, interrupted, pay_bill, twice
 
+FLOWS = Path(__file__).parents[2] / "flows"
 BILL = {"payment": {"to": "ACME", "amount": 12.5, "on": None}, "note": "bill 7"}
 LESS = {"payment": {"to": "ACME", "amount": 10.5, "on": "2026-01-31"}, "note": "bill 7"}
 ANYBODY = {"reviewers": ["ada", "bob"]}
@@ -29,7 +31,7 @@ INTERRUPT = {
 @pytest.fixture(autouse=True)
 def clerk():
     """A model and tools that nobody has asked yet."""
-    for counted in (agents.asked, agents.done, agents.wanted, agents.resumed):
+    for counted in (agents.asked, agents.done, agents.wanted, agents.failing, agents.resumed):
         counted.clear()
     agents.wanted.append(PAY)
 
@@ -123,6 +125,18 @@ def test_an_approval_is_of_the_exact_arguments(resident):
     assert agents.done == [("pay", "ACME", 99_000, "bill 7")]
 
 
+def test_a_payment_that_was_made_is_not_made_again(resident):
+    """The model fails after it, the run fails and is retried in Prefect: nobody is asked, nothing is paid twice."""
+    agents.failing.append(ConnectionError("the model is gone"))
+    run = resident.start(pay_bill, prompt="Pay bill 7.", policy=ANYBODY)
+    failed, paid = answered(resident, run, decision="approve"), list(agents.done)
+    resident.force(run, "AwaitingRetry", "SCHEDULED")
+    ended = resident.go_on(run)
+
+    assert (failed, ended, told()) == ("Failed", "Completed", ["paid 12.5 to ACME"])
+    assert agents.done == paid == [("pay", "ACME", 12.5, "bill 7")]
+
+
 def test_a_second_agent_needs_a_name_of_its_own(resident):
     """It would read the replies of the first."""
     agents.wanted[:] = [LOOK]
@@ -178,3 +192,15 @@ def test_an_interrupt_that_cannot_be_answered_is_refused(changes, why):
     """Before anybody is asked."""
     with pytest.raises(ConfigError, match=why):
         _read({**INTERRUPT, **changes})
+
+
+def test_the_example_goes_on_in_a_new_process(site):
+    """A worker runs it as it stands in `flows/`, and again in a process of its own after the answer."""
+    run = site.start(site.deploy("approve_tool_calls.py:handle_complaint", source=FLOWS))
+    site.wait_for_question(run)
+    site.answer(run, decision="edit", answer={"order": "A-17", "euros": 20, "words": "Half."}, reviewer="ada")
+    site.wait(run, "Completed")
+    (outcome,) = site.outcomes(run)
+
+    assert outcome["generation"]["answer"]["euros"] == 39.9
+    assert outcome["final_answer"] == {"order": "A-17", "euros": 20, "words": "Half."}

@@ -20,6 +20,8 @@ wanted: list[ToolCallPart] = []
 """What the model calls in its first turn."""
 PAY = ToolCallPart("pay", {"payment": {"to": "ACME", "amount": 12.5, "on": None}, "note": "bill 7"}, "call_Pay/1")
 LOOK = ToolCallPart("balance", {"account": "main"}, "call_Look/1")
+failing: list[Exception] = []
+"""What the model fails with once it has seen a result, in order."""
 resumed: list[dict[str, Any]] = []
 """What an interrupted agent is resumed with."""
 
@@ -38,6 +40,8 @@ def _say(messages: list[ModelMessage], _info: AgentInfo) -> ModelResponse:
     ]
     if not parts:
         return ModelResponse(parts=list(wanted))
+    if failing:
+        raise failing.pop(0)
     return ModelResponse(parts=[TextPart("; ".join(str(part.content) for part in parts))])
 
 
