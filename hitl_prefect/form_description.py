@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from hitl_prefect.briefs import Brief
+from hitl_prefect.diffing import changes
 from hitl_prefect.inert import code_span, cut, fence, folded
 from hitl_prefect.models import Case, Generation, Part, Route, RouteReason, Score, utc
 from hitl_prefect.outcomes import Probe
@@ -42,6 +43,7 @@ def describe(brief: Brief) -> str:
         _exercise(brief.probe, brief.generation.answer),
         _why(brief.score, brief.route) if brief.shows_draft else "",
         _prompt(brief.case),
+        _since_then(brief.generation, brief.earlier) if brief.shows_draft else "",
         _draft(brief.generation) if brief.shows_draft else "",
         _facts(brief.case, brief.generation, brief.deadline_at),
     ]
@@ -90,6 +92,27 @@ def _prompt(case: Case) -> str:
     turns = [f"{code_span(message.role)}\n\n{_shown(message.text)}" for message in case.messages]
     shown = turns if len(turns) > 1 else [_shown(case.messages[0].text)] if turns else []
     return "\n\n".join(["### Prompt", *shown])
+
+
+def _since_then(generation: Generation, earlier: Generation | None) -> str:
+    """What the reviewer asked for, and what became of it."""
+    if earlier is None:
+        return ""
+    guidance = f"The guidance that was given:\n\n{_shown(generation.guidance)}" if generation.guidance else ""
+    return "\n\n".join(
+        part for part in ("### Since the attempt before", guidance, _changed(generation, earlier)) if part
+    )
+
+
+def _changed(generation: Generation, earlier: Generation) -> str:
+    if earlier.status != "ok" or generation.status != "ok":
+        without = earlier if earlier.status != "ok" else generation
+        problems = "\n".join(f"- {code_span(problem)}" for problem in without.problems)
+        return f"Attempt {without.attempt} has no answer to compare with:\n\n{problems}"
+    changed = changes(earlier.answer, generation.answer)
+    if not changed:
+        return f"**Nothing changed:** the draft says the same as attempt {earlier.attempt}."
+    return f"What changed since attempt {earlier.attempt}, `-` before and `+` now:\n\n{fence(cut(changed))}"
 
 
 def _draft(generation: Generation) -> str:

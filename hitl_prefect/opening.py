@@ -21,7 +21,7 @@ from hitl_prefect.routing import check_rules
 from hitl_prefect.scorer_checks import check_agreement
 from hitl_prefect.spending import check_prices
 
-__all__ = ["Opened", "check", "make_case", "open_case"]
+__all__ = ["Opened", "check", "check_review", "make_case", "open_case"]
 
 
 class Opened(Frozen):
@@ -57,14 +57,23 @@ async def check(case: Case, policy: Policy, *, model: str, store: str, stream: b
     Raises:
         ConfigError: If something that the case will need is missing or cannot be honoured.
     """
-    check_place()
-    check_form(case.answer)
-    check_rules(policy, case.answer)
-    _check_people(case, policy)
+    await check_review(case, policy, store=store)
     _check_probes(policy, stream=stream)
     await check_scoring(policy, model)
     check_agreement(policy, case)
     await check_prices(policy, model)
+
+
+async def check_review(case: Case, policy: Policy, *, store: str) -> None:
+    """Find everything that can be wrong about asking people and keeping what they say.
+
+    Raises:
+        ConfigError: If something that the review will need is missing or cannot be honoured.
+    """
+    check_place()
+    check_form(case.answer)
+    check_rules(policy, case.answer)
+    _check_people(case, policy)
     await store_of(store)
     if policy.on_deadline == "fallback":
         fallback_of(case, policy)
