@@ -6,18 +6,21 @@ so a retry, an empty resume or an answer that did not apply can always be follow
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from hitl_prefect.briefs import Brief
 from hitl_prefect.desk import Round, Typed, Waited, check_place, tag_run, typed_in, wait_for_person
 from hitl_prefect.errors import AnswerRefused, ConfigError
-from hitl_prefect.forms import build_form, read_form
+from hitl_prefect.forms import FormAnswer, build_form, read_form
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.models import Case, Generation, Route, Score
+from hitl_prefect.opening import check_reviewers
 from hitl_prefect.outcomes import RefusedAnswer, Review, Settlement, Verdict
 from hitl_prefect.panel import Ask, Heard, Silence, Sitting
 from hitl_prefect.policy import Policy
+from hitl_prefect.stakes import believed
 
 __all__ = ["areview", "review"]
 
@@ -50,9 +53,11 @@ async def areview(
         The review: `settled` says how it ended; `retry` wants another attempt.
 
     Raises:
-        ConfigError: If a review cannot wait here: no flow run, a task, a subflow.
+        ConfigError: If a review cannot wait here (no flow run, a task, a subflow), or the policy asks for more people
+            than it names.
     """
     how = check_place()
+    check_reviewers(case, policy)
     async with open_journal(case) as journal:
         if journal is None:
             raise ConfigError("a review needs a flow run: call it in the body of a function with @flow")
@@ -142,6 +147,7 @@ class _Asking:
             typed=self.to_mend.typed if self.to_mend else None,
             deadline_at=self._deadline(ask, since),
             told=sitting.verdicts if ask.role in ("tie_breaker", "escalated") else (),
+            proposal=sitting.proposal if ask.role == "tie_breaker" else None,
             probe=next(iter(sitting.probes), None),
             earlier=self.earlier,
             round_id=f"{self.journal.flow_run_id}/{sitting.generation.attempt}/{number}",
@@ -197,8 +203,15 @@ class _Asking:
             answer = read_form(asked.form, self.sitting.case, typed.data)
         except AnswerRefused as exc:
             return RefusedAnswer(errors=exc.errors, typed=typed.data, **seen)
+        said = self._verdict(asked, answer, **seen)
+        if objection := self.sitting.objection(said):
+            return RefusedAnswer(errors=(objection,), typed=typed.data, **seen)
+        return said
+
+    def _verdict(self, asked: Round, answer: FormAnswer, **seen: Any) -> Verdict:
+        shown_at = believed(answer.seen_at, asked.opened_at, seen["decided_at"])
         return Verdict(
-            **answer.model_dump(),
+            **{**answer.model_dump(), "seen_at": shown_at},
             attempt=asked.attempt,
             draft_sha256=asked.form.draft_sha256,
             opened_at=asked.opened_at,
