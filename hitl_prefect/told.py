@@ -46,7 +46,7 @@ def _is_below(path: str, other: str) -> bool:
 
 
 def _tie_broken_by(brief: Brief) -> str:
-    opening = f"**{len(brief.told)} people have answered, and you decide:** most of them do not want the same."
+    opening = f"**{len(brief.told)} people have answered without agreeing on one answer. You decide.**"
     if canonical_bytes(brief.filled_with) == canonical_bytes(brief.generation.answer):
         return opening
     return f"{opening} The fields below hold what most of them want, and the draft's where there is no majority."

@@ -67,7 +67,7 @@ def test_a_tie_breaker_sees_who_said_what():
     description = form(TIE_BREAKER, ADA, BOB, EVE).description
 
     assert description.startswith(
-        "**3 people have answered, and you decide:** most of them do not want the same.\n\n"
+        "**3 people have answered without agreeing on one answer. You decide.**\n\n"
         "- ` ada `: approve, because ` as on paper `\n"
         "- ` bob `: edit, because ` two \\| cents `\n"
         "- ` eve `: reject\n\n"
