@@ -29,6 +29,8 @@ class Brief(Frozen):
     """When the policy's deadline applies."""
     told: tuple[Verdict, ...] = ()
     """What others said of this draft, where whoever is asked may see it: a tie-breaker, or whom it was handed to."""
+    proposal: JsonValue = None
+    """What a tie-breaker's form is filled with instead of the draft."""
     probe: Probe | None = None
     """The measurement that this review began with, to be told about afterwards."""
     earlier: Generation | None = None
@@ -40,3 +42,21 @@ class Brief(Frozen):
     def shows_draft(self) -> bool:
         """Whether the draft is shown and may be approved."""
         return self.ask.role != "blind"
+
+    @property
+    def is_independent(self) -> bool:
+        """Whether others answer too, who must see nothing of what is typed here, not even where it did not apply."""
+        several = self.policy.quorum > 1 or self.policy.second_opinion is not None
+        return several and self.ask.role not in ("tie_breaker", "escalated")
+
+    @property
+    def shown_again(self) -> JsonValue:
+        """What was typed the last time, where whoever is asked may see it."""
+        return None if self.is_independent else self.typed
+
+    @property
+    def filled_with(self) -> JsonValue:
+        """The answer that the form begins with; `None`: an empty one."""
+        if not self.shows_draft:
+            return None
+        return self.generation.answer if self.proposal is None else self.proposal

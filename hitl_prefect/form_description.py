@@ -10,7 +10,9 @@ from hitl_prefect.diffing import changes
 from hitl_prefect.inert import code_span, cut, fence, folded
 from hitl_prefect.models import Case, Generation, Part, Route, RouteReason, Score, utc
 from hitl_prefect.outcomes import Probe
+from hitl_prefect.panel import Ask
 from hitl_prefect.probing import exercise
+from hitl_prefect.told import told
 
 __all__ = ["describe"]
 
@@ -37,8 +39,9 @@ def describe(brief: Brief) -> str:
     """The form's description, as markdown in which nothing but our own words is live."""
     parts = [
         _signing(brief) if brief.policy.require_signature else "",
-        _refusal(brief.errors, brief.typed),
-        "This case was escalated to you." if brief.ask.role == "escalated" else "",
+        _refusal(brief),
+        _progress(brief.ask),
+        told(brief),
         "" if brief.shows_draft else _BLIND,
         _exercise(brief.probe, brief.generation.answer),
         _why(brief.score, brief.route) if brief.shows_draft else "",
@@ -66,12 +69,25 @@ def _exercise(probe: Probe | None, draft: JsonValue) -> str:
     return f"{who}: {exercise(probe, draft)}"
 
 
-def _refusal(errors: tuple[str, ...], typed: JsonValue) -> str:
-    if not errors:
+def _refusal(brief: Brief) -> str:
+    if not brief.errors:
         return ""
-    said = "\n".join(f"- {code_span(error)}" for error in errors)
-    was = f"\n\nWhat was typed:\n\n{_shown(_pretty(typed))}" if typed is not None else ""
-    return f"**The last answer did not apply, so you are asked again:**\n\n{said}{was}"
+    said = "\n".join(f"- {code_span(error)}" for error in brief.errors)
+    return f"**The last answer did not apply, so you are asked again:**\n\n{said}{_typed(brief)}"
+
+
+def _typed(brief: Brief) -> str:
+    if brief.typed is None:
+        return ""
+    if brief.shown_again is None:
+        return "\n\nWhat was typed is kept, and not shown: others answer too, without seeing it."
+    return f"\n\nWhat was typed:\n\n{_shown(_pretty(brief.shown_again))}"
+
+
+def _progress(ask: Ask) -> str:
+    if ask.needed == 1:
+        return ""
+    return f"**{ask.answered} of {ask.needed} have answered.** Nobody sees what the others say before all have."
 
 
 def _why(score: Score, route: Route) -> str:

@@ -59,6 +59,8 @@ class Form(Frozen):
     """The draft that the person sees."""
     draft: JsonValue = None
     """What `approve` approves; `None` where there is no valid draft."""
+    is_independent: bool = False
+    """Whether others answer too, who must see nothing of what is typed here."""
 
     @property
     def sha256(self) -> str:
@@ -121,6 +123,7 @@ def build_form(brief: Brief) -> Form:
         description=describe(brief),
         draft_sha256=brief.generation.sha256,
         draft=brief.generation.answer if brief.shows_draft else None,
+        is_independent=brief.is_independent,
     )
 
 
@@ -159,9 +162,9 @@ def _moment(said: Any) -> datetime | None:
 
 
 def _schema(brief: Brief) -> dict[str, Any]:
-    said = brief.typed if isinstance(brief.typed, dict) else {}
+    said = brief.shown_again if isinstance(brief.shown_again, dict) else {}
     strict = {**answer_schema(brief.case.answer), "title": "Answer", "position": 1}
-    answer = said.get("answer", brief.generation.answer if brief.shows_draft else None)
+    answer = said.get("answer", brief.filled_with)
     sha256 = brief.generation.sha256
     return {
         "title": "Review",
@@ -203,7 +206,7 @@ def _schema(brief: Brief) -> dict[str, Any]:
 def _decision_field(brief: Brief) -> dict[str, Any]:
     blind, policy = brief.ask.role == "blind", brief.policy
     offered = {
-        "approve": brief.generation.answer is not None and not blind,
+        "approve": brief.generation.answer is not None and _is_filled_with_draft(brief),
         "edit": True,
         "reject": True,
         "retry": brief.generation.attempt < policy.max_attempts and not blind,
@@ -213,6 +216,11 @@ def _decision_field(brief: Brief) -> dict[str, Any]:
     said = _BLIND_HELP if blind else _DECISION_HELP
     help_text = " ".join([*(said[name] for name in choices), _HIDDEN_HELP])
     return {"title": "Decision", "type": "string", "enum": choices, "description": help_text, "position": 0}
+
+
+def _is_filled_with_draft(brief: Brief) -> bool:
+    """Whether the browser would send the draft: filled with a majority's answer, `approve` would always be refused."""
+    return canonical_bytes(brief.filled_with) == canonical_bytes(brief.generation.answer)
 
 
 def _text_field(title: str, help_text: str, position: int, said: dict[str, Any]) -> dict[str, Any]:
@@ -285,7 +293,7 @@ def _approved(form: Form, reader: AnswerType, said: dict[str, Any]) -> Reading:
     if canonical_bytes(said.get("answer", form.draft)) == canonical_bytes(form.draft):
         return Reading(answer=form.draft)
     typed = _validated(reader, said["answer"])
-    changes = typed.problems or tuple(_changes(form.draft, typed.answer))
+    changes = typed.problems or tuple(_changes(form, typed.answer))
     if not changes:
         return Reading(answer=form.draft)
     shown = "; ".join(changes[:_CHANGES_SHOWN]) + (" ..." if len(changes) > _CHANGES_SHOWN else "")
@@ -300,10 +308,11 @@ def _validated(reader: AnswerType, data: Any) -> Reading:
     return Reading(answer=answer) if answer is not None else Reading(problems=("answer: expected an answer, got none",))
 
 
-def _changes(before: JsonValue, after: JsonValue) -> Iterator[str]:
-    """What differs, as `total: 12 -> 13`."""
-    for one in differences(before, after):
-        yield f"{one.path or 'answer'}: {_short(one.before)} -> {_short(one.after)}"
+def _changes(form: Form, answer: JsonValue) -> Iterator[str]:
+    """What differs from the draft, as `total: 12 -> 13`; only the field where others must not see what was typed."""
+    for one in differences(form.draft, answer):
+        field = one.path or "answer"
+        yield field if form.is_independent else f"{field}: {_short(one.before)} -> {_short(one.after)}"
 
 
 def _short(value: JsonValue) -> str:

@@ -21,7 +21,7 @@ from hitl_prefect.routing import check_rules
 from hitl_prefect.scorer_checks import check_agreement
 from hitl_prefect.spending import check_prices
 
-__all__ = ["Opened", "check", "check_review", "make_case", "open_case"]
+__all__ = ["Opened", "check", "check_review", "check_reviewers", "make_case", "open_case"]
 
 
 class Opened(Frozen):
@@ -73,13 +73,18 @@ async def check_review(case: Case, policy: Policy, *, store: str) -> None:
     check_place()
     check_form(case.answer)
     check_rules(policy, case.answer)
-    _check_people(case, policy)
+    check_reviewers(case, policy)
     await store_of(store)
     if policy.on_deadline == "fallback":
         fallback_of(case, policy)
 
 
-def _check_people(case: Case, policy: Policy) -> None:
+def check_reviewers(case: Case, policy: Policy) -> None:
+    """Refuse a policy that asks for more people than may answer this case.
+
+    Raises:
+        ConfigError: Naming the case, the field and what to change.
+    """
     requester = None if policy.requester_may_review else case.requester
     try:
         check_people(policy, requester)

@@ -8,18 +8,21 @@ from typing import Literal
 from pydantic import AwareDatetime, JsonValue
 
 from hitl_prefect.answers import answer_type
+from hitl_prefect.errors import ConfigError
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.merging import merge, settled_by
+from hitl_prefect.merging import merge, proposal, settled_by
 from hitl_prefect.models import Case, Generation, Score
 from hitl_prefect.outcomes import Probe, RefusedAnswer, Review, Role, Settlement, Verdict
-from hitl_prefect.people import same_person
+from hitl_prefect.people import among
 from hitl_prefect.policy import Policy
 from hitl_prefect.probing import mistaken, probe_for
-from hitl_prefect.stakes import error_cost, too_fast, words_of
+from hitl_prefect.stakes import is_doubtful
 
 __all__ = ["Ask", "Heard", "Silence", "Sitting"]
 
 _PROBES = ("blind", "seeded")
+_DECIDERS = ("tie_breaker", "escalated")
+"""Who decides alone, and is shown what all others said."""
 
 
 class Ask(Frozen):
@@ -32,6 +35,10 @@ class Ask(Frozen):
     """Who may not: they have answered already, or they asked for the case."""
     named: bool = False
     """Whether an answer needs a name."""
+    answered: int = 0
+    """How many have answered so far, of those `needed`."""
+    needed: int = 1
+    """How many must answer before anything ships; none sees what another said."""
     silence_means: Literal["widen", "deadline"] | None = None
     """What nobody coming means after `patience_s`; `None`: nothing but a person ends the waiting."""
     patience_s: int | None = None
@@ -67,20 +74,35 @@ class Sitting(Frozen):
     """Whether an earlier attempt was handed over; then this one is as well."""
 
     def next_step(self) -> Ask | Settlement:
-        """Who is asked next, or how it ended."""
-        if (silence := self._deadline) and self.policy.on_deadline != "escalate":
-            decision: Literal["fallback", "reject"] = "fallback" if self.policy.on_deadline == "fallback" else "reject"
-            return Settlement(decision=decision, decided_by="deadline", decided_at=silence.at)
+        """Who is asked next, or how it ended.
+
+        Raises:
+            ConfigError: If the policy names nobody who may still be asked; `check_people` finds that before.
+        """
+        if (ended := self._ended_by_deadline) is not None:
+            return ended
         if (probe := self._probe_due) is not None:
             return self._ask(probe)
         last = self.counted[-1] if self.counted else None
-        if last is not None and (last.decision == "retry" or last.role in ("tie_breaker", "escalated")):
+        if last is not None and (last.decision == "retry" or last.role in _DECIDERS):
             return settled_by(last, self.decisive)
         if self.escalated:
             return self._ask("escalated")
         if len(self.counted) < self._needed:
             return self._ask("reviewer" if len(self.counted) < self.policy.quorum else "second")
         return merge(self.counted, self.generation.answer, self._fits) or self._ask("tie_breaker")
+
+    def objection(self, said: Verdict) -> str | None:
+        """Why a verdict does not count although the form allows it; `None` where it does."""
+        barred = (*self._barred("escalated"), said.reviewer)
+        if said.decision == "escalate" and not _without(self.policy.escalate_to, barred):
+            return f"decision: {said.reviewer} is the only one to escalate to; decide, or leave it to somebody else"
+        return None
+
+    @property
+    def proposal(self) -> JsonValue:
+        """What a tie-breaker's form is filled with."""
+        return proposal(self.counted, self.generation.answer, self._fits)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -114,8 +136,10 @@ class Sitting(Frozen):
 
     @property
     def widened(self) -> bool:
-        """Whether the second group is asked as well."""
-        return any(isinstance(one.said, Silence) and one.said.meant == "widen" for one in self.heard)
+        """Whether the second group has been asked as well: nobody came, or no other was left."""
+        nobody_came = any(isinstance(one.said, Silence) and one.said.meant == "widen" for one in self.heard)
+        asks = (one.ask for one in self.heard if one.ask.role not in _DECIDERS)
+        return nobody_came or any(not among(name, self.policy.reviewers) for ask in asks for name in ask.people)
 
     def review(self, settled: Settlement) -> Review:
         """All of it, with how it ended."""
@@ -144,6 +168,12 @@ class Sitting(Frozen):
         return next((one for one in passed if one.meant == "deadline"), None)
 
     @property
+    def _ended_by_deadline(self) -> Settlement | None:
+        if self._deadline is None or self.policy.on_deadline not in ("fallback", "reject"):
+            return None
+        return Settlement(decision=self.policy.on_deadline, decided_by="deadline", decided_at=self._deadline.at)
+
+    @property
     def _probe_due(self) -> Literal["blind", "seeded"] | None:
         if self.escalated or any(one.role in _PROBES for one in self._said_verdicts):
             return None
@@ -154,54 +184,52 @@ class Sitting(Frozen):
         """How many must answer; a second opinion is one more than one."""
         if self.policy.quorum > 1 or not self.counted:
             return self.policy.quorum
-        return 2 if self._doubtful(self.counted[0]) else 1
-
-    def _doubtful(self, first: Verdict) -> bool:
-        """Whether the policy wants a second opinion beside this one."""
-        rule = self.policy.second_opinion
-        if rule is None:
-            return False
-        overrode = first.decision != "approve" and rule.overrode_at is not None
-        if overrode and (self.score.confidence or 0) >= (rule.overrode_at or 0):
-            return True
-        costs = error_cost(self.policy, self.generation.answer if first.answer is None else first.answer)
-        if rule.error_cost_at is not None and (costs is None or costs >= rule.error_cost_at):
-            return True
-        words = words_of(*(message.text for message in self.case.messages), self.generation.text)
-        return rule.words_per_minute is not None and too_fast(first, words, rule.words_per_minute)
+        doubtful = is_doubtful(self.counted[0], self.case, self.generation, self.score, self.policy)
+        return 2 if doubtful else 1
 
     def _ask(self, role: Role) -> Ask:
         barred = self._barred(role)
-        people = self._people(role)
+        people = self._people(role, barred)
         means, patience_s = self._patience(role)
-        policy = self.policy
+        policy, decides = self.policy, role in _DECIDERS
         return Ask(
             role=role,
-            people=tuple(one for one in people if not _among(one, barred)) if people else (),
+            people=people,
             not_these=barred,
             named=bool(people or barred or policy.quorum > 1 or policy.second_opinion or policy.require_signature),
+            answered=0 if decides else len(self.counted),
+            needed=1 if decides else self._needed,
             silence_means=means,
             patience_s=patience_s,
         )
 
-    def _people(self, role: Role) -> tuple[str, ...]:
-        if role == "escalated":
-            return self.policy.escalate_to
-        group = (*self.policy.reviewers, *(self.policy.widen_to if self.widened else ()))
-        if role != "tie_breaker":
-            return group
-        fresh = tuple(one for one in self.policy.tie_breakers if not _among(one, self._barred(role)))
-        return fresh or group
+    def _people(self, role: Role, barred: tuple[str, ...]) -> tuple[str, ...]:
+        """The first circle with somebody left in it; empty: anybody."""
+        policy = self.policy
+        everybody = (*policy.reviewers, *policy.widen_to)
+        group = everybody if self.widened else policy.reviewers
+        circles = {"escalated": (policy.escalate_to,), "tie_breaker": (policy.tie_breakers, group, everybody)}
+        for circle in circles.get(role, (group, everybody)):
+            if left := _without(circle, barred):
+                return left
+        if policy.reviewers or role == "escalated":
+            raise ConfigError(
+                f"case {self.case.id!r}: nobody is left who may answer as {role.replace('_', ' ')} without "
+                f"{', '.join(barred)}: name more people in the policy"
+            )
+        return ()
 
     def _barred(self, role: Role) -> tuple[str, ...]:
+        """Who may not answer: not twice, not about their own case, and not what they handed over."""
         requester = () if self.case.requester is None or self.policy.requester_may_review else (self.case.requester,)
-        if role in (*_PROBES, "escalated"):
+        if role in _PROBES:
             return requester
-        return (*(one.reviewer for one in self.counted), *requester)
+        said = self.counted if role != "escalated" else (one for one in self.verdicts if one.decision == "escalate")
+        return (*(one.reviewer for one in said if one.reviewer), *requester)
 
     def _patience(self, role: Role) -> tuple[Literal["widen", "deadline"] | None, int | None]:
         policy = self.policy
-        if policy.widen_after_s is not None and not self.widened and role not in ("escalated", "tie_breaker"):
+        if policy.widen_after_s is not None and not self.widened and role not in _DECIDERS:
             return "widen", policy.widen_after_s
         holds = policy.on_deadline == "hold" or (policy.on_deadline == "escalate" and self.escalated)
         return (None, None) if holds else ("deadline", policy.deadline_s)
@@ -214,5 +242,5 @@ class Sitting(Frozen):
         return True
 
 
-def _among(name: str, names: tuple[str, ...]) -> bool:
-    return any(same_person(name, other) for other in names)
+def _without(names: tuple[str, ...], barred: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if not among(name, barred))

@@ -1,5 +1,7 @@
 """Who is asked, how many, and whether they could be: the part of a policy that is about people."""
 
+import unicodedata
+from collections.abc import Iterable
 from typing import Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
@@ -8,7 +10,7 @@ from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Confidence
 from hitl_prefect.signing import check_public_key
 
-__all__ = ["People", "Probes", "SecondOpinion", "check_people", "same_person"]
+__all__ = ["People", "Probes", "SecondOpinion", "among", "check_people", "same_person"]
 
 
 class SecondOpinion(Frozen):
@@ -23,6 +25,12 @@ class SecondOpinion(Frozen):
 
     Source: silent reading takes 238 words per minute on average, and hardly anybody reads above 400 (Brysbaert 2019,
     Journal of Memory and Language 109)."""
+
+    @model_validator(mode="after")
+    def _has_a_reason(self) -> Self:
+        if self.overrode_at is None and self.error_cost_at is None and self.words_per_minute is None:
+            raise ValueError("second_opinion has no reason left to be asked: set one, or second_opinion=None")
+        return self
 
 
 class Probes(Frozen):
@@ -60,14 +68,18 @@ class People(Frozen):
     widen_after_s: int | None = Field(default=None, gt=0)
     """Seconds after which `widen_to` is asked as well; before the deadline."""
     widen_to: tuple[str, ...] = ()
-    """The second group: who is asked as well once `widen_after_s` have passed."""
+    """The second group: who is asked as well once `widen_after_s` have passed, or when nobody of `reviewers`
+    is left who may answer."""
     escalate_to: tuple[str, ...] = ()
-    """Who is asked on `escalate`, and then decides alone. Empty: the form does not offer it."""
+    """Who is asked on `escalate`, and then decides alone; whoever handed it over does not. Empty: the form does not
+    offer it."""
     quorum: int = Field(default=1, ge=1, le=9)
-    """How many different people must answer before anything is decided; none sees what another said before all have.
-    What more than half of them say about a field counts; what has no majority goes to a tie-breaker."""
+    """How many different people must answer before anything ships; none sees what another said before all have. What
+    more than half of them say about a field counts; what has no majority goes to a tie-breaker. `retry` and `escalate`
+    of one of them act at once, and ship nothing."""
     tie_breakers: tuple[str, ...] = ()
-    """Who decides where a quorum does not agree, with all that was said in view. Empty: one more reviewer."""
+    """Who decides where several people do not agree, with all that was said in view. Empty, or all of them have
+    answered already: one more reviewer."""
     second_opinion: SecondOpinion | None = None
     """When one answer is not enough although `quorum` is 1."""
     requester_may_review: bool = False
@@ -92,16 +104,26 @@ class People(Frozen):
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two names are one person's: case and surrounding space do not make another.
+    """Whether two names are one person's: case, spaces and characters that draw nothing do not make another.
 
-    >>> same_person("Ada", " ada ")
+    >>> same_person("Ada  Lovelace", " ada lovelace ")
     True
     """
-    return one.strip().casefold() == other.strip().casefold()
+    return _known_as(one) == _known_as(other)
+
+
+def among(name: str, names: Iterable[str]) -> bool:
+    """Whether one of the names is this person's."""
+    return any(same_person(name, other) for other in names)
+
+
+def _known_as(name: str) -> str:
+    drawn = (character for character in unicodedata.normalize("NFKC", name) if unicodedata.category(character) != "Cf")
+    return " ".join("".join(drawn).casefold().split())
 
 
 def check_people(policy: People, requester: str | None = None) -> None:
-    """Refuse a policy that asks for more people than there are.
+    """Refuse a policy that asks for more people than there are, or for what nobody would ever be asked.
 
     Args:
         policy: The policy.
@@ -110,9 +132,18 @@ def check_people(policy: People, requester: str | None = None) -> None:
     Raises:
         ValueError: Naming the field and what to change.
     """
+    _check_names(policy)
     _check_widening(policy)
+    _check_unused(policy)
     _check_enough(policy, requester)
+    _check_decider(policy, requester)
     _check_keys(policy)
+
+
+def _check_names(policy: People) -> None:
+    for field in ("reviewers", "widen_to", "escalate_to", "tie_breakers"):
+        if any(not _known_as(name) for name in getattr(policy, field)):
+            raise ValueError(f"{field} holds a blank name, which nobody could answer under: take it out")
 
 
 def _check_widening(policy: People) -> None:
@@ -125,20 +156,40 @@ def _check_widening(policy: People) -> None:
         raise ValueError("widen_after_s must be before deadline_s: afterwards nobody is asked any more")
 
 
+def _check_unused(policy: People) -> None:
+    if policy.second_opinion and policy.quorum > 1:
+        raise ValueError(f"second_opinion is for quorum=1: quorum={policy.quorum} asks more than one person anyway")
+    if policy.tie_breakers and policy.quorum == 1 and not policy.second_opinion:
+        raise ValueError("tie_breakers decide where several people disagree: set quorum or second_opinion as well")
+
+
 def _check_enough(policy: People, requester: str | None) -> None:
     if not policy.reviewers:
         return
-    able = {name.strip().casefold() for name in (*policy.reviewers, *policy.widen_to)}
-    able -= {(requester or "").strip().casefold()}
+    able = _people_of((*policy.reviewers, *policy.widen_to), requester)
     asked = max(policy.quorum, 2 if policy.second_opinion else 1)
-    without = f" without {requester!r}, who asked for the case" if requester else ""
     if len(able) < asked:
-        raise ValueError(f"{asked} different people must answer, and reviewers names {len(able)}{without}")
-    fresh = {name.strip().casefold() for name in policy.tie_breakers} - able
+        groups = "reviewers and widen_to name" if policy.widen_to else "reviewers names"
+        named = f"{groups} {len(able)}{_without(requester)}"
+        raise ValueError(f"{asked} different people must answer, and {named}: name more, or ask fewer")
+    fresh = _people_of(policy.tie_breakers, requester) - able
     if asked > 1 and len(able) == asked and not fresh:
-        raise ValueError(f"nobody is left to decide where {asked} reviewers disagree{without}: name tie_breakers")
-    if policy.escalate_to and not any(not same_person(name, requester or "") for name in policy.escalate_to):
-        raise ValueError(f"escalate_to names nobody but {requester!r}, who asked for the case")
+        disagree = f"where {asked} reviewers disagree{_without(requester)}"
+        raise ValueError(f"nobody is left to decide {disagree}: name tie_breakers, or more reviewers")
+
+
+def _check_decider(policy: People, requester: str | None) -> None:
+    if policy.escalate_to and not _people_of(policy.escalate_to, requester):
+        raise ValueError(f"escalate_to names nobody but {requester!r}, who asked for the case: name somebody else")
+
+
+def _people_of(names: Iterable[str], requester: str | None) -> set[str]:
+    """Each person once, and without who asked for the case."""
+    return {_known_as(name) for name in names} - {_known_as(requester or "")}
+
+
+def _without(requester: str | None) -> str:
+    return f" without {requester!r}, who asked for the case" if requester else ""
 
 
 def _check_keys(policy: People) -> None:

@@ -15,11 +15,13 @@ from hitl_prefect.errors import AnswerRefused, ConfigError
 from hitl_prefect.forms import FormAnswer, build_form, read_form
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.models import Case, Generation, Route, Score
+from hitl_prefect.opening import check_reviewers
 from hitl_prefect.outcomes import RefusedAnswer, Review, Settlement, Verdict
 from hitl_prefect.panel import Ask, Heard, Silence, Sitting
 from hitl_prefect.policy import Policy
 from hitl_prefect.signatures import check_signature, statement_typed
 from hitl_prefect.signing import Statement
+from hitl_prefect.stakes import believed
 
 __all__ = ["areview", "review"]
 
@@ -52,9 +54,11 @@ async def areview(
         The review: `settled` says how it ended; `retry` wants another attempt.
 
     Raises:
-        ConfigError: If a review cannot wait here: no flow run, a task, a subflow.
+        ConfigError: If a review cannot wait here (no flow run, a task, a subflow), or the policy asks for more people
+            than it names.
     """
     how = check_place()
+    check_reviewers(case, policy)
     async with open_journal(case) as journal:
         if journal is None:
             raise ConfigError("a review needs a flow run: call it in the body of a function with @flow")
@@ -146,6 +150,7 @@ class _Asking:
             told=sitting.verdicts if ask.role in ("tie_breaker", "escalated") else (),
             # Only until somebody has said something of the draft itself: nobody else is told how a colleague did.
             probe=next(iter(sitting.probes), None) if ask.role == "reviewer" and not sitting.verdicts else None,
+            proposal=sitting.proposal if ask.role == "tie_breaker" else None,
             earlier=self.earlier,
             round_id=f"{self.journal.flow_run_id}/{sitting.generation.attempt}/{number}",
         )
@@ -204,6 +209,8 @@ class _Asking:
             check_signature(verdict, self._signed(asked, typed), self.sitting.policy)
         except AnswerRefused as exc:
             return RefusedAnswer(errors=exc.errors, typed=typed.data, **seen)
+        if objection := self.sitting.objection(verdict):
+            return RefusedAnswer(errors=(objection,), typed=typed.data, **seen)
         return verdict
 
     def _signed(self, asked: Round, typed: Typed) -> Statement:
@@ -214,8 +221,9 @@ class _Asking:
         )
 
     def _verdict(self, asked: Round, answer: FormAnswer, at: datetime) -> Verdict:
+        shown_at = believed(answer.seen_at, asked.opened_at, at)
         return Verdict(
-            **answer.model_dump(),
+            **{**answer.model_dump(), "seen_at": shown_at},
             attempt=asked.attempt,
             draft_sha256=asked.form.draft_sha256,
             form_sha256=asked.form.sha256,

@@ -7,6 +7,7 @@ on that process (a kill, a redeploy) is tested with `site`.
 import asyncio
 import contextlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -66,10 +67,15 @@ class Resident(Asking):
 
     def go_on(self, run_id: str) -> str:
         """Run it until it waits again or ends, as a worker would after a resume; returns the name of its state."""
+        # In a thread of its own: in a browser test Playwright's event loop runs in this one.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(self._run_in_here, run_id).result()
+        return self.state(run_id)
+
+    def _run_in_here(self, run_id: str) -> None:
         here = {PREFECT_API_URL: self.server.api_url, PREFECT_LOGGING_TO_API_ENABLED: False}
         with temporary_settings(here), contextlib.suppress(Pause):
             asyncio.run(self._run(run_id))
-        return self.state(run_id)
 
     async def _run(self, run_id: str) -> None:
         flow = self._flows[run_id]
