@@ -23,9 +23,10 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 from pydantic import JsonValue
 
+from hitl_prefect.bounds import out_of_bounds
 from hitl_prefect.desk import TAG
 from hitl_prefect.errors import AnswerRefused, NotWaiting, ServerUnreachable, UnknownRun
-from hitl_prefect.forms import escape_kinds
+from hitl_prefect.forms import Form, escape_kinds
 from hitl_prefect.frozen import Frozen
 
 __all__ = ["Waiting", "WaitingForm", "aanswer", "afind", "ainbox", "ashow"]
@@ -58,6 +59,11 @@ class WaitingForm(Frozen):
     form_schema: dict[str, Any]
 
     @property
+    def form(self) -> Form:
+        """The form as the flow run made it, but for the draft."""
+        return Form(form_schema=self.form_schema, description=self.description, draft_sha256=self.draft_sha256)
+
+    @property
     def draft_sha256(self) -> str:
         """Names the draft that is shown; `approve` must name it."""
         return str(self.form_schema["x-hitl-draft-sha256"])
@@ -65,7 +71,7 @@ class WaitingForm(Frozen):
     @property
     def decisions(self) -> list[str]:
         """The decisions that the form offers."""
-        return list(self.form_schema["properties"]["decision"]["enum"])
+        return list(self.form.decisions)
 
 
 async def ainbox() -> list[Waiting]:
@@ -118,13 +124,16 @@ async def aanswer(run_id: UUID, typed: dict[str, JsonValue]) -> None:
     Args:
         run_id: The waiting flow run.
         typed: `decision`, and as the decision wants it `answer`, `guidance`, `reason`, `reviewer`; `draft_sha256`
-            names the draft that was seen, and `channel` says through which door (`cli`, `api`).
+            names the draft that was seen, `round` this one time of asking (`x-hitl-round` of the form), and `channel`
+            says through which door (`cli`, `api`).
 
     Raises:
         UnknownRun, NotWaiting: As for `ashow`; also where somebody else was faster.
         AnswerRefused: If the form does not allow what was typed; nothing has changed.
         ServerUnreachable: If no Prefect server answers.
     """
+    if too_much := out_of_bounds(typed):
+        raise AnswerRefused(too_much)
     async with _client() as client:
         _keyset(await _read(client, run_id))
         safe = {name: escape_kinds(value) for name, value in typed.items()}

@@ -9,6 +9,7 @@ from itertools import count
 
 from prefect.utilities.asyncutils import run_coro_as_sync
 
+from hitl_prefect.bounds import out_of_bounds, within_bounds
 from hitl_prefect.briefs import Brief
 from hitl_prefect.desk import Round, Typed, Waited, check_place, tag_run, typed_in, wait_for_person
 from hitl_prefect.errors import AnswerRefused, ConfigError
@@ -192,11 +193,11 @@ class _Asking:
     def _read(self, asked: Round, typed: Typed) -> Verdict | RefusedAnswer:
         seen = {"form_sha256": asked.form.sha256, "decided_at": typed.at}
         if asked.form.draft_sha256 != self.sitting.shown(asked.ask.role).sha256:
-            return RefusedAnswer(errors=("the draft is no longer the one that was shown",), typed=typed.data, **seen)
+            return _refused(asked, typed, ("the draft is no longer the one that was shown",))
         try:
             answer = read_form(asked.form, self.sitting.case, typed.data)
         except AnswerRefused as exc:
-            return RefusedAnswer(errors=exc.errors, typed=typed.data, **seen)
+            return _refused(asked, typed, exc.errors)
         return Verdict(
             **answer.model_dump(),
             attempt=asked.attempt,
@@ -205,3 +206,12 @@ class _Asking:
             role=asked.ask.role,
             **seen,
         )
+
+
+def _refused(asked: Round, typed: Typed, errors: tuple[str, ...]) -> RefusedAnswer:
+    """An answer that does not apply; what is too much of it is cut, and stays whole where Prefect keeps it."""
+    if out_of_bounds(typed.data):
+        errors = (*errors, f"all that was typed stays in this flow run's input {asked.response_key}")
+    return RefusedAnswer(
+        errors=errors, typed=within_bounds(typed.data), form_sha256=asked.form.sha256, decided_at=typed.at
+    )
