@@ -1,13 +1,10 @@
 """A person with a browser in the middle of a real flow: link, form, edit, submit, stored outcome."""
 
 import json
-import os
 from datetime import datetime
-from pathlib import Path
 
-from tests.browser.pages import V1Form
+from tests.browser.pictures import picture
 
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
 LETTER = "On 14 March a burst pipe flooded my flat in Ghent. A rug (240 euros) and a lamp (35.50 euros) are ruined."
 DRAFT = {
     "claimant": {"name": "Lena Peeters", "city": "Ghent"},
@@ -27,7 +24,7 @@ def test_a_person_edits_the_draft_and_the_edit_is_stored(site, model, ui, tmp_pa
 
     ui.open(run)
     shown = read(ui)
-    _picture(ui, tmp_path)
+    picture(ui, "form", tmp_path)
     change(ui)
     ui.submit()
     site.wait(run, "Completed")
@@ -77,9 +74,3 @@ def change(ui):
     ui.write("260", "Answer", "Items", 0, "Value")
     ui.write("The pipe burst at night.", "Answer", "Story")
     ui.write("ada", "Reviewer")
-
-
-def _picture(ui, folder):
-    """Take a picture of the form; `HITL_KEEP_SCREENSHOTS=1` (`make screenshots`) puts it into the docs."""
-    name = f"form-{'v1' if isinstance(ui, V1Form) else 'v2'}.png"
-    ui.screenshot((IMAGES if os.environ.get("HITL_KEEP_SCREENSHOTS") == "1" else folder) / name)
