@@ -1,5 +1,6 @@
 """`hitl answer --task … --where … --decision …`: one decision for many cases, each with its own draft named."""
 
+import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ __all__ = ["Planned", "columns_of", "planned", "send_all", "tell_plan", "tell_se
 _MANY = 20
 """From so many on, progress is told."""
 _EACH = 10
+_AT_ONCE = 8
+"""So many forms are read at a time."""
 
 
 class Planned(NamedTuple):
@@ -53,7 +56,13 @@ async def planned(task: str | None, where: Selection | None, typed: dict[str, Js
     now = datetime.now(UTC)
     found = [one for one in await ainbox() if task in (None, one.task)]
     chosen = [one for one in found if where is None or where.matches(columns_of(one, now))]
-    return [await _planned(one, typed) for one in chosen]
+    few = asyncio.Semaphore(_AT_ONCE)
+
+    async def plan(one: Waiting) -> Planned:
+        async with few:
+            return await _planned(one, typed)
+
+    return await asyncio.gather(*(plan(one) for one in chosen))
 
 
 async def _planned(waiting: Waiting, typed: dict[str, JsonValue]) -> Planned:

@@ -40,7 +40,8 @@ def interview(form: Form, paper: AnswerFile, reviewer: str) -> dict[str, JsonVal
     typed = _decided(form, paper)
     if typed["decision"] == "retry":
         typed["guidance"] = _until_right(form, "guidance", "What should the next attempt do better? ", typed)
-    typed["reviewer"] = _until_right(form, "reviewer", _name_question(form, reviewer), typed, default=reviewer)
+    offered = "" if _errors(form, typed, "reviewer", reviewer) else reviewer
+    typed["reviewer"] = _until_right(form, "reviewer", _name_question(form, offered), typed, default=offered)
     if reason := input("Why do you decide so? (Enter: no reason) ").strip():
         typed["reason"] = reason
     if not _yes(f"Send {typed['decision']} as {typed['reviewer'] or 'nobody'}?"):
@@ -93,10 +94,15 @@ def _until_right(form: Form, entry: str, question: str, typed: dict[str, JsonVal
     """Ask for one entry until the form takes it."""
     while True:
         said = input(question).strip() or default
-        errors = [one for one in wrong_entries(form, {**typed, entry: said}) if one.startswith(f"{entry}:")]
+        errors = _errors(form, typed, entry, said)
         if not errors:
             return said
         say(visible("\n".join(errors)))
+
+
+def _errors(form: Form, typed: dict[str, JsonValue], entry: str, said: str) -> list[str]:
+    """What the form would say about one entry."""
+    return [one for one in wrong_entries(form, {**typed, entry: said}) if one.startswith(f"{entry}:")]
 
 
 def _yes(question: str) -> bool:

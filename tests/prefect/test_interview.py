@@ -67,6 +67,37 @@ def test_a_person_is_shown_the_draft_and_approves_it(resident, waiting):
     assert outcome["review"]["verdicts"][0]["opened_at"] < verdict["seen_at"] < verdict["decided_at"]
 
 
+def test_what_is_missing_or_not_allowed_is_asked_for_again(resident, document):
+    """`retry` without guidance, and a name that is not on the list."""
+    policy = {"reviewers": ["ada", "bob"]}
+    run = resident.start(extract_invoice, document=document, policy=policy, model=resident.drafting(DRAFT))
+    with Terminal(resident.server.api_url, "answer", run) as terminal:
+        terminal.see("Decision")
+        terminal.type("re")
+        terminal.see("the first letters are enough")
+        terminal.type("ret")
+        terminal.see("do better?")
+        terminal.type("")
+        terminal.see("guidance: retry needs a word")
+        terminal.type("Look at page two.")
+        terminal.see("Your name, one of ada, bob: ")
+        terminal.type("mallory")
+        terminal.see("reviewer: this form is for ada, bob")
+        terminal.type("bob")
+        terminal.see("(Enter: no reason)")
+        terminal.type("")
+        terminal.see("Send retry as bob?")
+        terminal.type("yes")
+        assert terminal.end() == 0, terminal.screen
+    resident.go_on(run)
+    resident.answer(run, decision="approve", reviewer="ada")
+    resident.go_on(run)
+
+    (outcome,) = resident.outcomes(run)
+    said = [(one["decision"], one["guidance"], one["reviewer"]) for one in outcome["review"]["verdicts"]]
+    assert said == [("retry", "Look at page two.", "bob"), ("approve", "", "ada")]
+
+
 def test_what_does_not_fit_is_opened_again_with_the_errors(resident, waiting, editor, tmp_path):
     """First it is no JSON, then the total is negative; all that was typed stays, and the changes are shown."""
     steps = (("12.5", "-1 -"), ("-1 -", "-1"), ("-1", "13"))
