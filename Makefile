@@ -36,7 +36,7 @@ bench-throughput: .venv/.dev
 	$(BIN)/python -m benchmarks.throughput --provider anthropic $(ARGS)
 
 screenshots: .venv/.dev
-	HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser/test_whole_way.py tests/browser/test_quorum.py
+	HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest $$(grep -l 'import picture$$' tests/browser/test_*.py)
 
 clean:
 	rm -rf .venv build dist hitl-demo

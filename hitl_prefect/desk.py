@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 from uuid import UUID
 
 from prefect import get_run_logger
@@ -20,7 +20,7 @@ from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import Pause
 from prefect.input.run_input import keyset_from_paused_state
 from prefect.states import Paused, Running, Suspended
-from pydantic import AwareDatetime, JsonValue
+from pydantic import AwareDatetime
 
 from hitl_prefect.errors import ConfigError, ReviewError
 from hitl_prefect.forms import Form
@@ -73,7 +73,8 @@ class Waited(Frozen):
 class Typed(Frozen):
     """What came back from the form."""
 
-    data: dict[str, JsonValue]
+    data: dict[str, Any]
+    """Whatever the server took: it may be too large, or nested too deeply, for a `JsonValue`."""
     at: AwareDatetime
     """When the Prefect server took it."""
 

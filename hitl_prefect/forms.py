@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import AwareDatetime, JsonValue
 
 from hitl_prefect.answers import AnswerType, Reading, answer_type, problems_of
+from hitl_prefect.bounds import out_of_bounds
 from hitl_prefect.briefs import Brief
 from hitl_prefect.canonical import canonical_bytes, sha256_of
 from hitl_prefect.errors import AnswerRefused
@@ -24,13 +25,22 @@ from hitl_prefect.models import Case, Sha256
 from hitl_prefect.outcomes import Channel, Decision
 from hitl_prefect.people import same_person
 
-__all__ = ["Form", "FormAnswer", "build_form", "check_form", "escape_kinds", "read_form", "unescape_kinds"]
+__all__ = [
+    "Form",
+    "FormAnswer",
+    "build_form",
+    "check_form",
+    "escape_kinds",
+    "read_form",
+    "unescape_kinds",
+    "wrong_entries",
+]
 
 _SHA256_KEY = "x-hitl-draft-sha256"
 _PEOPLE_KEY, _NOT_THESE_KEY, _NAMED_KEY = "x-hitl-people", "x-hitl-not-these", "x-hitl-named"
 _ROUND_KEY, _SIGNED_KEY = "x-hitl-round", "x-hitl-signed"
 _TEXTS = ("guidance", "reason", "reviewer")
-_KEYS = {"decision", "answer", "channel", "draft_sha256", "seen_at", "bulk", "signature", *_TEXTS}
+_KEYS = {"decision", "answer", "channel", "draft_sha256", "round", "seen_at", "bulk", "signature", *_TEXTS}
 _CHANGES_SHOWN = 3
 _SHORT = 60
 _DECISION_HELP = {
@@ -83,6 +93,11 @@ class Form(Frozen):
         return tuple(self.form_schema.get(_NOT_THESE_KEY, ()))
 
     @property
+    def round_id(self) -> str:
+        """Names this one time of asking."""
+        return str(self.form_schema.get(_ROUND_KEY, ""))
+
+    @property
     def named(self) -> bool:
         """Whether an answer needs a name."""
         return bool(self.form_schema.get(_NAMED_KEY))
@@ -133,11 +148,13 @@ def read_form(form: Form, case: Case, data: dict[str, Any]) -> FormAnswer:
     Raises:
         AnswerRefused: If it does not apply; `errors` holds one sentence per problem, for the person who is asked again.
     """
+    if too_much := out_of_bounds(data):
+        raise AnswerRefused(too_much)
     said = {key: value for key, value in data.items() if value is not None}
     if "answer" in said:
         said["answer"] = with_empty_lists(answer_schema(case.answer), said["answer"])
     reading = _read_answer(form, answer_type(case.answer), said)
-    errors = (*_wrong_entries(form, said), *reading.problems)
+    errors = (*wrong_entries(form, said), *reading.problems)
     if errors:
         raise AnswerRefused(errors)
     texts = {key: said.get(key, "").strip() for key in _TEXTS}
@@ -182,6 +199,7 @@ def _schema(brief: Brief) -> dict[str, Any]:
         "patternProperties": {
             "^channel$": {"type": "string"},
             "^draft_sha256$": {"const": sha256},
+            "^round$": {"const": brief.round_id},
             "^seen_at$": {"type": "string"},
             "^bulk$": {"type": "boolean"},
             "^signature$": {"type": "string"},
@@ -250,8 +268,8 @@ def _loose(schema: Any) -> Any:
     return loose
 
 
-def _wrong_entries(form: Form, said: dict[str, Any]) -> list[str]:
-    """What is wrong beside the answer."""
+def wrong_entries(form: Form, said: dict[str, Any]) -> list[str]:
+    """What is wrong beside the answer: one sentence per entry, the entry first."""
     errors = [f"{key}: expected text" for key in _TEXTS if not isinstance(said.get(key, ""), str)]
     errors += [f"{key}: the form has no such field" for key in sorted(said.keys() - _KEYS)]
     if said.get("decision") not in form.decisions:
@@ -263,6 +281,8 @@ def _wrong_entries(form: Form, said: dict[str, Any]) -> list[str]:
         errors.append(f"channel: expected one of {', '.join(get_args(Channel))}")
     if said.get("draft_sha256", form.draft_sha256) != form.draft_sha256:
         errors.append("draft_sha256: this decision is about another draft; look at the one shown here")
+    if said.get("round", form.round_id) != form.round_id:
+        errors.append("round: somebody has answered since; look at what is asked now")
     return errors
 
 

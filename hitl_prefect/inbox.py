@@ -23,9 +23,10 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 from pydantic import JsonValue
 
+from hitl_prefect.bounds import out_of_bounds
 from hitl_prefect.desk import TAG
 from hitl_prefect.errors import AnswerRefused, NotWaiting, ServerUnreachable, UnknownRun
-from hitl_prefect.forms import escape_kinds
+from hitl_prefect.forms import Form, escape_kinds
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.keys import private_key
 from hitl_prefect.signatures import statement_typed
@@ -61,6 +62,11 @@ class WaitingForm(Frozen):
     form_schema: dict[str, Any]
 
     @property
+    def form(self) -> Form:
+        """The form as the flow run made it, but for the draft."""
+        return Form(form_schema=self.form_schema, description=self.description, draft_sha256=self.draft_sha256)
+
+    @property
     def draft_sha256(self) -> str:
         """Names the draft that is shown; `approve` must name it."""
         return str(self.form_schema["x-hitl-draft-sha256"])
@@ -73,7 +79,7 @@ class WaitingForm(Frozen):
     @property
     def decisions(self) -> list[str]:
         """The decisions that the form offers."""
-        return list(self.form_schema["properties"]["decision"]["enum"])
+        return list(self.form.decisions)
 
 
 async def ainbox() -> list[Waiting]:
@@ -126,8 +132,8 @@ async def aanswer(
     Args:
         run_id: The waiting flow run.
         typed: `decision`, and as the decision wants it `answer`, `guidance`, `reason`, `reviewer`; `draft_sha256`
-            names the draft that was seen, and `channel` says through which door (`cli`, `api`). With a `signature`
-            of its own it is sent as it stands.
+            names the draft that was seen, `round` this one time of asking (`x-hitl-round` of the form), and `channel`
+            says through which door (`cli`, `api`). With a `signature` of its own it is sent as it stands.
         seen: The form that the person saw, which is what they sign. Default: the one that waits now.
         sign: Sign also where the form does not want it.
 
@@ -137,6 +143,8 @@ async def aanswer(
         AnswerRefused: If the form does not allow what was typed; nothing has changed.
         ServerUnreachable: If no Prefect server answers.
     """
+    if too_much := out_of_bounds(typed):
+        raise AnswerRefused(too_much)
     async with _client() as client:
         run = await _read(client, run_id)
         _keyset(run)

@@ -9,6 +9,7 @@ from itertools import count
 
 from prefect.utilities.asyncutils import run_coro_as_sync
 
+from hitl_prefect.bounds import out_of_bounds, within_bounds
 from hitl_prefect.briefs import Brief
 from hitl_prefect.desk import Round, Typed, Waited, check_place, tag_run, typed_in, wait_for_person
 from hitl_prefect.errors import AnswerRefused, ConfigError
@@ -199,18 +200,17 @@ class _Asking:
         return await self.journal.record(step, Silence(at=now, meant=asked.ask.silence_means or "deadline"))
 
     def _read(self, asked: Round, typed: Typed) -> Verdict | RefusedAnswer:
-        seen = {"form_sha256": asked.form.sha256, "decided_at": typed.at}
         # A seeded draft never ships, so that it only matters which one was shown; that is recorded with the round.
         if asked.ask.role != "seeded" and asked.form.draft_sha256 != self.sitting.generation.sha256:
-            return RefusedAnswer(errors=("the draft is no longer the one that was shown",), typed=typed.data, **seen)
+            return _refused(asked, typed, ("the draft is no longer the one that was shown",))
         try:
             answer = read_form(asked.form, self.sitting.case, typed.data)
             verdict = self._verdict(asked, answer, typed.at)
             check_signature(verdict, self._signed(asked, typed), self.sitting.policy)
         except AnswerRefused as exc:
-            return RefusedAnswer(errors=exc.errors, typed=typed.data, **seen)
+            return _refused(asked, typed, exc.errors)
         if objection := self.sitting.objection(verdict):
-            return RefusedAnswer(errors=(objection,), typed=typed.data, **seen)
+            return _refused(asked, typed, (objection,))
         return verdict
 
     def _signed(self, asked: Round, typed: Typed) -> Statement:
@@ -231,3 +231,12 @@ class _Asking:
             decided_at=at,
             role=asked.ask.role,
         )
+
+
+def _refused(asked: Round, typed: Typed, errors: tuple[str, ...]) -> RefusedAnswer:
+    """An answer that does not apply; what is too much of it is cut, and stays whole where Prefect keeps it."""
+    if out_of_bounds(typed.data):
+        errors = (*errors, f"all that was typed stays in this flow run's input {asked.response_key}")
+    return RefusedAnswer(
+        errors=errors, typed=within_bounds(typed.data), form_sha256=asked.form.sha256, decided_at=typed.at
+    )

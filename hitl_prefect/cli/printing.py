@@ -7,8 +7,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from pydantic import BaseModel
 from pydantic_core import to_json
+from rich.console import Console
+from rich.markdown import Markdown
 
-__all__ = ["AsJson", "print_json", "say", "say_aside", "table", "write"]
+__all__ = ["AsJson", "print_json", "say", "say_aside", "say_markdown", "table", "write"]
 
 AsJson = Annotated[bool, Parameter(name="--json", negative=())]
 """Print JSON instead of text for people."""
@@ -18,6 +20,14 @@ def say(text: str = "") -> None:
     """Print a line at once, also into a pipe."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def say_markdown(text: str) -> None:
+    """Print markdown: as it reads at a terminal, as it stands elsewhere."""
+    if sys.stdout.isatty():
+        Console().print(Markdown(text))
+    else:
+        say(text)
 
 
 def say_aside(text: str = "") -> None:

@@ -42,7 +42,7 @@ def test_show_prints_the_draft_and_the_decisions_that_are_offered(site, waiting)
         (["answer", "no-such-run", "--decision", "approve"], 1, "0 flow runs are named 'no-such-run'"),
         (["show", "00000000-0000-0000-0000-000000000000"], 1, "`hitl inbox` lists what waits"),
         (["answer", "RUN", "--decision", "aprove"], 2, 'Choose from: "approve"'),
-        (["answer", "RUN", "--decision", "escalate"], 1, "'escalate' is not one of"),
+        (["answer", "RUN", "--decision", "escalate"], 1, "choose one of approve, edit, reject"),
         (["answer", "RUN", "--decision", "edit", "--answer", '{"vendor": "A", "total": -1}'], 1, "minimum of 0"),
         (["anser"], 2, 'Did you mean "answer"?'),
     ],

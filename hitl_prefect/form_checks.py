@@ -1,0 +1,50 @@
+"""What is wrong with an answer before it is sent: all of it at once, where the server tells the first error only."""
+
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from hitl_prefect.bounds import out_of_bounds
+from hitl_prefect.errors import AnswerRefused
+from hitl_prefect.form_fields import Schema
+from hitl_prefect.forms import Form, wrong_entries
+from hitl_prefect.inert import visible
+
+__all__ = ["answer_errors", "check_typed", "strict_answer"]
+
+_SHORT = 200
+
+
+def check_typed(form: Form, typed: dict[str, Any]) -> None:
+    """Check an answer as far as its form tells; the answer type's own validators run in the flow.
+
+    Raises:
+        AnswerRefused: With one sentence per problem, the field first.
+    """
+    errors = out_of_bounds(typed)
+    if not errors:
+        edits = typed.get("decision") == "edit"
+        missing = ("answer: edit needs an answer",) if edits and "answer" not in typed else ()
+        wrong = answer_errors(form, typed["answer"]) if edits and not missing else missing
+        errors = (*wrong_entries(form, typed), *wrong)
+    if errors:
+        raise AnswerRefused(errors)
+
+
+def answer_errors(form: Form, answer: Any) -> tuple[str, ...]:
+    """What the form does not allow in an answer: one sentence per problem, the field first."""
+    if too_much := out_of_bounds({"answer": answer}):
+        return too_much
+    found = Draft202012Validator(strict_answer(form)).iter_errors(answer)
+    return tuple(sorted(_sentence([str(step) for step in one.absolute_path], one.message) for one in found))
+
+
+def strict_answer(form: Form) -> Schema:
+    """The schema that an answer must fit when it is edited."""
+    schema: Schema = form.form_schema["then"]["properties"]["answer"]
+    return schema
+
+
+def _sentence(path: list[str], message: str) -> str:
+    shown = message if len(message) <= _SHORT else f"{message[: _SHORT // 2]} ... {message[-_SHORT // 2 :]}"
+    return visible(f"{'.'.join(path) or 'answer'}: {shown}")
