@@ -13,8 +13,6 @@ __all__ = ["ResumeForm", "V1Form", "V2Form"]
 Step = str | int
 """A field's title, or the index of a list item."""
 
-"""How long a dropdown with a single choice may take to close."""
-
 
 class ResumeForm(ABC):
     """The form that opens behind `Resume`; a field is named by the titles and list indexes that lead to it."""
