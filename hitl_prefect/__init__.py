@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     )
     from hitl_prefect.batching import SubmittedBatch
     from hitl_prefect.case_files import cases_from_jsonl
-    from hitl_prefect.chasing import aend_overdue_reviews, arevive_dead_runs, end_overdue_reviews, revive_dead_runs
+    from hitl_prefect.chasing import (
+        aend_overdue_reviews,
+        aremind_reviewers,
+        arevive_dead_runs,
+        end_overdue_reviews,
+        remind_reviewers,
+        revive_dead_runs,
+    )
     from hitl_prefect.concluding import conclude
     from hitl_prefect.generating import agenerate, generate
     from hitl_prefect.judging import ascore, score
@@ -52,6 +59,7 @@ __all__ = [
     "aend_overdue_reviews",
     "afetch_batches",
     "agenerate",
+    "aremind_reviewers",
     "aresolve_case",
     "areview",
     "arevive_dead_runs",
@@ -63,6 +71,7 @@ __all__ = [
     "end_overdue_reviews",
     "fetch_batches",
     "generate",
+    "remind_reviewers",
     "resolve_case",
     "review",
     "revive_dead_runs",
@@ -83,7 +92,14 @@ _HOME = {
     ),
     "batching": ("SubmittedBatch",),
     "case_files": ("cases_from_jsonl",),
-    "chasing": ("aend_overdue_reviews", "arevive_dead_runs", "end_overdue_reviews", "revive_dead_runs"),
+    "chasing": (
+        "aend_overdue_reviews",
+        "aremind_reviewers",
+        "arevive_dead_runs",
+        "end_overdue_reviews",
+        "remind_reviewers",
+        "revive_dead_runs",
+    ),
     "concluding": ("conclude",),
     "generating": ("agenerate", "generate"),
     "messages": ("Image", "Message"),

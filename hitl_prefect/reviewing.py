@@ -6,18 +6,21 @@ so a retry, an empty resume or an answer that did not apply can always be follow
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Literal
 
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from hitl_prefect.briefs import Brief
-from hitl_prefect.desk import Round, Typed, Waited, check_place, tag_run, typed_in, wait_for_person
+from hitl_prefect.desk import Round, Typed, Waited, check_place, close_round, tag_run, typed_in, wait_for_person
 from hitl_prefect.errors import AnswerRefused, ConfigError
 from hitl_prefect.forms import build_form, read_form
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.models import Case, Generation, Route, Score
+from hitl_prefect.notices import Event, Facts, Notice, Schedule, tell
 from hitl_prefect.outcomes import RefusedAnswer, Review, Settlement, Verdict
 from hitl_prefect.panel import Ask, Heard, Silence, Sitting
 from hitl_prefect.policy import Policy
+from hitl_prefect.telling import Told, facts_of, notices_of, settled_facts
 
 __all__ = ["areview", "review"]
 
@@ -94,6 +97,7 @@ class _Asking:
         for number in count(1):
             step = self.sitting.next_step()
             if isinstance(step, Settlement):
+                await self._tell_settled(number, step)
                 return self.sitting.review(step)
             asked = self.journal.read(self._step("round", number), Round) or await self._ask(number, step)
             self._take(asked, await self._heard(asked))
@@ -111,7 +115,7 @@ class _Asking:
 
     async def _ask(self, number: int, ask: Ask) -> Round:
         asked = await self.journal.record(self._step("round", number), self._round(number, ask))
-        await wait_for_person(self.journal, asked, self._labels(asked), self._message())
+        await wait_for_person(self.journal, asked, self._labels(asked), self._schedule(asked), self._message())
         return asked
 
     def _round(self, number: int, ask: Ask) -> Round:
@@ -125,6 +129,8 @@ class _Asking:
             how="suspended" if self.how == "suspended" else "paused",
             form=build_form(self._brief(ask, number, since)),
             ask=ask,
+            facts=facts_of(self.sitting, ask, self.route, self._deadline(ask, since)),
+            opens_as=self._opens_as(number, ask),
             opened_at=now,
             since=since,
         )
@@ -154,17 +160,33 @@ class _Asking:
         return since + timedelta(seconds=self.sitting.policy.deadline_s)
 
     def _labels(self, asked: Round) -> dict[str, str | float]:
-        sure, ends_at = self.sitting.score.confidence, asked.ends_at
+        sure, deadline_at = self.sitting.score.confidence, self._deadline(asked.ask, asked.since)
         return {
             "hitl.case": self.sitting.case.id,
             "hitl.task": self.sitting.case.task,
             "hitl.reason": self.route.reason,
             "hitl.attempt": asked.attempt,
             "hitl.opened_at": asked.opened_at.isoformat(),
-            "hitl.deadline_at": ends_at.isoformat() if ends_at else "",
+            "hitl.deadline_at": deadline_at.isoformat() if deadline_at else "",
             # Labels are merged: an empty one takes the place of an earlier attempt's.
             "hitl.confidence": "" if sure is None else sure,
         }
+
+    def _schedule(self, asked: Round) -> Schedule:
+        """What the upkeep does while this round waits."""
+        step = self.journal.key(self._step("round", asked.number))
+        notices = notices_of(asked, self.sitting.policy)
+        return Schedule(step=step, wake_at=asked.ends_at, notices=notices)
+
+    def _opens_as(self, number: int, ask: Ask) -> Literal["opened", "widened", "escalated"] | None:
+        """What is told when a round opens."""
+        heard = self.sitting.heard
+        if heard and heard[-1].said is None and self.journal.read(self._step("waited", number - 1), Waited):
+            return None
+        if heard and isinstance(heard[-1].said, Silence) and heard[-1].said.meant == "widen":
+            return "widened"
+        handed_over = ask.role == "escalated" and all(one.ask.role != "escalated" for one in heard)
+        return "escalated" if handed_over else "opened"
 
     def _message(self) -> str:
         case = self.sitting.case
@@ -175,19 +197,41 @@ class _Asking:
         verdict, refused = (self._step(name, asked.number) for name in ("verdict", "refused"))
         if before := self.journal.read(verdict, Verdict) or self.journal.read(refused, RefusedAnswer):
             return before
-        if (typed := await typed_in(self.journal, asked)) is None:
-            return await self._silence(asked)
+        if silence := self.journal.read(self._step("silence", asked.number), Silence):
+            return silence
+        typed, now = await typed_in(self.journal, asked), datetime.now(UTC)
+        if typed is None and self._is_over(asked, now):
+            typed = await close_round(self.journal, asked)
+            if typed is None:
+                return await self._silence(asked, now)
+        if typed is None:
+            return None
         heard = self._read(asked, typed)
         return await self.journal.record(verdict if isinstance(heard, Verdict) else refused, heard)
 
-    async def _silence(self, asked: Round) -> Silence | None:
-        step = self._step("silence", asked.number)
-        if silence := self.journal.read(step, Silence):
-            return silence
-        now, waited = datetime.now(UTC), self.journal.read(self._step("waited", asked.number), Waited)
-        if not (waited and asked.overdue(now)):
-            return None
-        return await self.journal.record(step, Silence(at=now, meant=asked.ask.silence_means or "deadline"))
+    def _is_over(self, asked: Round, now: datetime) -> bool:
+        """Whether it really waited, and nobody came in time."""
+        waited = self.journal.read(self._step("waited", asked.number), Waited)
+        return waited is not None and asked.overdue(now)
+
+    async def _silence(self, asked: Round, now: datetime) -> Silence:
+        """What it means that nobody has answered a round that is closed."""
+        meant = asked.ask.silence_means or "deadline"
+        if meant == "deadline":
+            await self._tell("overdue", asked.number, asked.facts)
+        return await self.journal.record(self._step("silence", asked.number), Silence(at=now, meant=meant))
+
+    async def _tell(self, event: Event, number: int, facts: Facts) -> None:
+        step = self.journal.key(self._step("round", number))
+        await tell(self.journal.client, self.journal.flow_run_id, Notice(name=event, step=step, facts=facts))
+
+    async def _tell_settled(self, number: int, settled: Settlement) -> None:
+        """Another attempt settles nothing; a run that comes by again has told it before."""
+        row = self._step("settled", number)
+        if settled.decision == "retry" or self.journal.read(row, Told) is not None:
+            return
+        await self._tell("settled", number, settled_facts(self.sitting, self.route, settled))
+        await self.journal.record(row, Told(at=datetime.now(UTC)))
 
     def _read(self, asked: Round, typed: Typed) -> Verdict | RefusedAnswer:
         seen = {"form_sha256": asked.form.sha256, "decided_at": typed.at}

@@ -7,6 +7,7 @@ on that process (a kill, a redeploy) is tested with `site`.
 import asyncio
 import contextlib
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,6 +20,8 @@ from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow_async, run_flow_sync
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
+from hitl_prefect.chasing import Chased, end_overdue_reviews, remind_reviewers
+from hitl_prefect.notices import PATIENCE
 from tests.prefect.site import Asking
 from tests.servers.prefect import PrefectServer
 
@@ -66,10 +69,24 @@ class Resident(Asking):
 
     def go_on(self, run_id: str) -> str:
         """Run it until it waits again or ends, as a worker would after a resume; returns the name of its state."""
-        here = {PREFECT_API_URL: self.server.api_url, PREFECT_LOGGING_TO_API_ENABLED: False}
-        with temporary_settings(here), contextlib.suppress(Pause):
+        with self.connected(), contextlib.suppress(Pause):
             asyncio.run(self._run(run_id))
         return self.state(run_id)
+
+    def chase(self, patience: timedelta = PATIENCE) -> list[Chased]:
+        """What the scheduled upkeep does: deadlines first, then what is to be told."""
+        with self.connected():
+            return [*end_overdue_reviews(), *remind_reviewers(patience)]
+
+    def connected(self) -> contextlib.AbstractContextManager[Any]:
+        """Within it, this process talks to the server."""
+        return temporary_settings({PREFECT_API_URL: self.server.api_url, PREFECT_LOGGING_TO_API_ENABLED: False})
+
+    def told(self, run_id: str) -> list[dict[str, Any]]:
+        """The events about the reviews of a run, oldest first; Prefect lists an event a moment after it was sent."""
+        wanted = {"event": {"prefix": ["hitl.review."]}, "related": {"id": [f"prefect.flow-run.{run_id}"]}}
+        found = self._post("/events/filter", {"filter": wanted | {"order": "ASC"}, "limit": 50})["events"]
+        return list(found)
 
     async def _run(self, run_id: str) -> None:
         flow = self._flows[run_id]
