@@ -19,8 +19,10 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow_async, run_flow_sync
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.utilities.asyncutils import run_coro_as_sync
 
 from hitl_prefect.chasing import Chased, end_overdue_reviews, remind_reviewers
+from hitl_prefect.inbox import ainbox
 from hitl_prefect.notices import PATIENCE
 from tests.prefect.site import Asking
 from tests.servers.prefect import PrefectServer
@@ -77,6 +79,16 @@ class Resident(Asking):
         """What the scheduled upkeep does: deadlines first, then what is to be told."""
         with self.connected():
             return [*end_overdue_reviews(), *remind_reviewers(patience)]
+
+    def look(self) -> None:
+        """What the upkeep does where nothing is due: read the list of what waits."""
+        with self.connected():
+            run_coro_as_sync(ainbox())
+
+    def resume(self, run_id: str, **typed: Any) -> str:
+        """Answer with one request and no other; `ACCEPT`, or how the server refused it."""
+        response = self.api.post(f"/flow_runs/{run_id}/resume", json={"run_input": typed})
+        return str(response.json()["status"]) if response.is_success else str(response.status_code)
 
     def connected(self) -> contextlib.AbstractContextManager[Any]:
         """Within it, this process talks to the server."""

@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from hitl_prefect import Policy
 from tests.prefect.flows.invoices import extract_invoice
+from tests.servers.machine import wait_until
 
 DRAFT = {"vendor": "ACME", "total": 12.5, "notes": {}}
 FALLBACK = {"vendor": "unknown", "total": 0}
-RACES = 50 if os.environ.get("HITL_FULL") == "1" else 12
+RACES = 50 if os.environ.get("HITL_FULL") == "1" else 15
 
 
 @pytest.fixture
@@ -114,18 +116,17 @@ def test_a_person_and_the_deadline_have_one_winner(resident, ask, raced, number)
     """Whoever the server takes decides; who was too late is told so; one outcome, and nothing that contradicts it."""
     run = ask(deadline_s=1, on_deadline="reject")
     time.sleep(1.1)
-    # Who comes first changes from run to run, within the time that one request takes.
-    ahead = (number % 5 - 2) * 0.01
+    # A look at what is due, which only reads, takes about as long as the upkeep takes to its waking.
+    began = time.monotonic()
+    resident.look()
+    takes_s = time.monotonic() - began
+    draft = resident.form(run)["x-hitl-draft-sha256"]
 
     def person():
-        time.sleep(max(0, ahead))
-        return resident.answer(run, decision="approve")["status"]
+        time.sleep(takes_s * (0.6 + number % 5 * 0.2))
+        return resident.resume(run, decision="approve", draft_sha256=draft)
 
-    def deadline():
-        time.sleep(max(0, -ahead))
-        return resident.chase()
-
-    status, _ = raced(person, deadline)
+    status, _ = raced(person, resident.chase)
     resident.go_on(run)
 
     (outcome,) = resident.outcomes(run)
@@ -145,3 +146,44 @@ def test_two_upkeeps_at_once_end_a_review_once(resident, ask, raced):
 
     (outcome,) = resident.outcomes(run)
     assert (outcome["decided_by"], resident.state(run)) == ("deadline", "Completed")
+
+
+def test_prefects_own_expiry_never_ends_a_review(elsewhere, document):
+    """Where its service runs, it fails a pause that has expired; ours have no expiry, also past their deadline."""
+    facts = {"document": document, "policy": Policy(deadline_s=1), "model": elsewhere.drafting(DRAFT)}
+    suspended = elsewhere.start(extract_invoice, **facts | {"policy": {"deadline_s": 1}})
+
+    def in_its_own_process():
+        with elsewhere.connected():
+            return extract_invoice(**facts, store=elsewhere.store)
+
+    with ThreadPoolExecutor(1) as thread:
+        ended = thread.submit(in_its_own_process)
+        paused = wait_for_paused(elsewhere)
+        expired = [expire(elsewhere) for _ in range(2)]
+        states = {run: elsewhere.state(run) for run in (suspended, paused)}
+        elsewhere.answer(paused, decision="approve")
+        outcome = ended.result(60)
+
+    assert expired == ["Failed", "Failed"]
+    assert states == {suspended: "Suspended", paused: "Paused"}
+    assert outcome.decided_by == "human"
+
+
+def wait_for_paused(resident):
+    """The run that is paused in its own process."""
+    wanted = {"flow_runs": {"state": {"name": {"any_": ["Paused"]}}, "tags": {"all_": ["hitl"]}}}
+    wait_until(lambda: resident._post("/flow_runs/filter", wanted) != [], "a paused run", timeout_s=60)
+    (run,) = resident._post("/flow_runs/filter", wanted)
+    resident.wait_for_question(run["id"])
+    return run["id"]
+
+
+def expire(resident):
+    """What becomes of a pause that did expire: Prefect's service has come by when it is `Failed`."""
+    flow = resident._post("/flows/", {"name": "expiring"})["id"]
+    details = {"pause_timeout": "2026-01-01T00:00:00Z"}
+    state = {"type": "PAUSED", "name": "Paused", "state_details": details}
+    run = resident._post("/flow_runs/", {"flow_id": flow, "state": state})["id"]
+    wait_until(lambda: resident.state(run) == "Failed", "the service fails an expired pause", timeout_s=60)
+    return resident.state(run)

@@ -177,6 +177,23 @@ def test_escalating_tells_those_who_are_asked_then(resident, ask):
     assert (name, payload["step"], payload["people"]) == ("escalated", "escalated", ["chief"])
 
 
+def test_the_link_opens_the_ui_that_is_in_force(elsewhere, document):
+    """Where the server's operator keeps the older UI, the link leads there, in the event and in the inbox."""
+    run = elsewhere.start(extract_invoice, document=document, policy={}, model=elsewhere.drafting(DRAFT))
+    ((_, payload),) = told(elsewhere, run, 1)
+    listed = subprocess.run(
+        [sys.executable, "-m", "hitl_prefect", "inbox", "--json"],
+        env=elsewhere.server.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    url = f"{elsewhere.server.ui_url}/runs/flow-run/{run}"
+    assert payload["url"] == url
+    assert url in [one["url"] for one in json.loads(listed.stdout)["waiting"]]
+
+
 def test_prompt_and_draft_leave_prefect_only_where_the_policy_says_so(resident, document):
     """Then inert and cut: no mention, no markup, no image."""
     model = resident.drafting({"vendor": "<!channel> ![](http://x)", "total": 1})
