@@ -200,12 +200,11 @@ class _Asking:
         if silence := self.journal.read(self._step("silence", asked.number), Silence):
             return silence
         typed, now = await typed_in(self.journal, asked), datetime.now(UTC)
-        if typed is None and self._is_over(asked, now):
+        over = self._is_over(asked, now)
+        if typed is None and over:
             typed = await close_round(self.journal, asked)
-            if typed is None:
-                return await self._silence(asked, now)
         if typed is None:
-            return None
+            return await self._silence(asked, now) if over else None
         heard = self._read(asked, typed)
         return await self.journal.record(verdict if isinstance(heard, Verdict) else refused, heard)
 

@@ -2,8 +2,13 @@
 
 from datetime import timedelta
 
+import pytest
+
 from hitl_prefect.notices import Schedule, excerpt, quoted
-from tests.unit.making import NOON
+from hitl_prefect.panel import Ask, Sitting
+from hitl_prefect.policy import Policy
+from hitl_prefect.telling import facts_of
+from tests.unit.making import NOON, a_case, a_generation, a_route, a_score
 
 SCHEDULE = Schedule(
     step="hitl-0-round-1-1",
@@ -54,3 +59,21 @@ def test_somebody_elses_words_mention_nobody_and_load_nothing():
     assert quoted(said) == "\u2039!channel\u203a \u2039img src=http://x\u203a \\u202e```"
     assert excerpt(said) == f"````text\n{quoted(said)}\n````"
     assert len(excerpt("x" * 9000)) < 500
+
+
+@pytest.mark.parametrize(("role", "draft"), [("blind", None), ("reviewer", excerpt('{"total": 12.5}'))])
+def test_a_message_holds_no_more_than_the_form_shows(role, draft):
+    """Who answers without a draft is not sent one, and no message says that it is a probe."""
+    policy = Policy(message_holds=("draft",))
+    sitting = Sitting(case=a_case(), generation=a_generation(), score=a_score(), policy=policy)
+    facts = facts_of(sitting, Ask(role=role, people=("ada",)), a_route(reason="audit"), None)
+
+    assert facts.model_dump(exclude_none=True) == {
+        "task": "invoices",
+        "case": "c1",
+        "reason": "audit",
+        "confidence": 0.8,
+        "step": "reviewer",
+        "people": ("ada",),
+        **({"draft": draft} if draft else {}),
+    }
