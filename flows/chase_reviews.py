@@ -1,15 +1,16 @@
-"""Keep reviews moving: deadlines act, and runs whose process died go on."""
+"""Keep reviews moving: people are reminded, deadlines act, and runs whose process died go on."""
 
 from prefect import flow, get_run_logger
 
-from hitl_prefect import end_overdue_reviews, revive_dead_runs
+from hitl_prefect import end_overdue_reviews, remind_reviewers, revive_dead_runs
 
 
 @flow(name="chase-reviews")
 def chase_reviews() -> None:
-    """Schedule it every few minutes."""
-    for one in end_overdue_reviews():
-        get_run_logger().info("%s/%s: nobody came before %s", one.task, one.case, one.deadline_at)
+    """Schedule it every few minutes; nothing happens twice when two run at once."""
+    # Deadlines first: who is too late is not reminded.
+    for one in [*end_overdue_reviews(), *remind_reviewers()]:
+        get_run_logger().info("%s/%s, flow run %s: %s", one.task, one.case, one.run_id, one.did)
     for run_id in revive_dead_runs():
         get_run_logger().warning("flow run %s: its process died, it was scheduled anew", run_id)
 

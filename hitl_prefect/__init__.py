@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     )
     from hitl_prefect.batching import SubmittedBatch
     from hitl_prefect.case_files import cases_from_jsonl
-    from hitl_prefect.chasing import aend_overdue_reviews, arevive_dead_runs, end_overdue_reviews, revive_dead_runs
+    from hitl_prefect.chasing import (
+        aend_overdue_reviews,
+        aremind_reviewers,
+        arevive_dead_runs,
+        end_overdue_reviews,
+        remind_reviewers,
+        revive_dead_runs,
+    )
     from hitl_prefect.concluding import conclude
     from hitl_prefect.generating import agenerate, generate
     from hitl_prefect.judging import ascore, score
@@ -53,6 +60,7 @@ __all__ = [
     "aend_overdue_reviews",
     "afetch_batches",
     "agenerate",
+    "aremind_reviewers",
     "areport_reviewers",
     "aresolve_case",
     "areview",
@@ -65,6 +73,7 @@ __all__ = [
     "end_overdue_reviews",
     "fetch_batches",
     "generate",
+    "remind_reviewers",
     "report_reviewers",
     "resolve_case",
     "review",
@@ -86,7 +95,14 @@ _HOME = {
     ),
     "batching": ("SubmittedBatch",),
     "case_files": ("cases_from_jsonl",),
-    "chasing": ("aend_overdue_reviews", "arevive_dead_runs", "end_overdue_reviews", "revive_dead_runs"),
+    "chasing": (
+        "aend_overdue_reviews",
+        "aremind_reviewers",
+        "arevive_dead_runs",
+        "end_overdue_reviews",
+        "remind_reviewers",
+        "revive_dead_runs",
+    ),
     "concluding": ("conclude",),
     "generating": ("agenerate", "generate"),
     "messages": ("Image", "Message"),

@@ -26,9 +26,20 @@ from hitl_prefect.errors import ConfigError, ReviewError
 from hitl_prefect.forms import Form
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.journal import Journal, create_row, read_row
+from hitl_prefect.notices import Facts, Notice, Schedule, tell
 from hitl_prefect.panel import Ask
 
-__all__ = ["Round", "Typed", "Waited", "check_place", "one_case_at_a_time", "tag_run", "typed_in", "wait_for_person"]
+__all__ = [
+    "Round",
+    "Typed",
+    "Waited",
+    "check_place",
+    "close_round",
+    "one_case_at_a_time",
+    "tag_run",
+    "typed_in",
+    "wait_for_person",
+]
 
 TAG = "hitl"
 """On every flow run that has asked a person."""
@@ -45,6 +56,10 @@ class Round(Frozen):
     how: Literal["suspended", "paused"]
     form: Form
     ask: Ask
+    facts: Facts
+    """What is told about it."""
+    opens_as: Literal["opened", "widened", "escalated"] | None = "opened"
+    """What is told when it opens; `None` where the same people were asked the same a moment before."""
     opened_at: AwareDatetime
     since: AwareDatetime
     """When somebody last did something: from then on patience counts."""
@@ -101,29 +116,54 @@ def check_place() -> Literal["suspended", "paused"]:
 async def typed_in(journal: Journal, asked: Round) -> Typed | None:
     """What a person submitted in this round; `None` where nobody did. An empty resume is nobody."""
     row = await read_row(journal.client, journal.flow_run_id, asked.response_key)
-    return None if row is None else Typed(data=json.loads(row[0]), at=row[1])
+    data = {} if row is None else json.loads(row[0])
+    return Typed(data=data, at=row[1]) if row and data else None
 
 
-async def wait_for_person(journal: Journal, asked: Round, labels: dict[str, str | float], message: str) -> None:
+async def close_round(journal: Journal, asked: Round) -> Typed | None:
+    """Take the answer's place, so that Prefect takes none any more; or what a person has put there first.
+
+    The database keeps one row per run and key: of a person and a deadline that come together, one is first, and the
+    other is told so.
+    """
+    await create_row(journal.client, journal.flow_run_id, asked.response_key, "{}")
+    return await typed_in(journal, asked)
+
+
+async def wait_for_person(
+    journal: Journal, asked: Round, labels: dict[str, str | float], schedule: Schedule, message: str
+) -> None:
     """Put the run to wait until somebody answers or the deadline passes.
 
     Returns only where the run is paused; a suspended run ends its process here and comes back from the top.
     """
     make = Suspended if asked.how == "suspended" else Paused
-    state: State = make(pause_key=asked.pause_key, message=message)
+    # Without an expiry of Prefect's: that could only fail the run.
+    state: State = make(pause_key=asked.pause_key, message=message, timeout_seconds=None)
     keyset = state.state_details.run_input_keyset = _keyset(state)
     # Labels and form stand before the run waits, so that a crash in between leaves nothing that cannot be answered; and
     # again after it, since Prefect 3.9.1 clears the rows of a key when that key fires.
-    await journal.client.update_flow_run_labels(journal.flow_run_id, labels)
+    await journal.client.update_flow_run_labels(journal.flow_run_id, labels | schedule.labels())
     await _save_form(journal, keyset, asked.form)
     state = await _enter(journal.client, journal.flow_run_id, state)
     await journal.record(f"waited-{asked.attempt}-{asked.number}", Waited(at=datetime.now(UTC)))
     await _save_form(journal, keyset, asked.form)
+    await _tell_opening(journal, asked, labels, schedule)
     get_run_logger().info("%s: waits for a person: %s", labels["hitl.case"], message)
     if asked.how == "suspended":
         _suspended[_execution(journal.flow_run_id)] = state
         raise Pause(state=state)
     await _look_until_resumed(journal.client, journal.flow_run_id, asked)
+
+
+async def _tell_opening(journal: Journal, asked: Round, labels: dict[str, str | float], schedule: Schedule) -> None:
+    if asked.opens_as is None:
+        return
+    notice = Notice(name=asked.opens_as, step=schedule.step, facts=asked.facts)
+    if await tell(journal.client, journal.flow_run_id, notice) != "not yet":
+        # All labels again: the server reads and writes them whole, so that the upkeep may have put back older ones.
+        told = labels | schedule.after(notice.name).labels()
+        await journal.client.update_flow_run_labels(journal.flow_run_id, told)
 
 
 def _keyset(state: State) -> dict[str, str]:

@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import httpx
-from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterName,
@@ -20,17 +18,19 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
-from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
+from prefect.settings import PREFECT_API_URL
 from pydantic import JsonValue
 
 from hitl_prefect.bounds import out_of_bounds
+from hitl_prefect.connecting import open_client as _client
 from hitl_prefect.desk import TAG
-from hitl_prefect.errors import AnswerRefused, NotWaiting, ServerUnreachable, UnknownRun
+from hitl_prefect.errors import AnswerRefused, NotWaiting, UnknownRun
 from hitl_prefect.forms import Form, escape_kinds
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.keys import private_key
 from hitl_prefect.signatures import statement_typed
 from hitl_prefect.signing import sign_verdict
+from hitl_prefect.ui import run_url
 
 __all__ = ["Waiting", "WaitingForm", "aanswer", "afind", "ainbox", "ashow"]
 
@@ -193,31 +193,6 @@ async def _resume(client: PrefectClient, run_id: UUID, typed: dict[str, Any]) ->
         raise
 
 
-@asynccontextmanager
-async def _client() -> AsyncIterator[PrefectClient]:
-    url = PREFECT_API_URL.value()
-    if not url:
-        # Prefect would start a throw-away server, where nothing ever waits.
-        raise ServerUnreachable("PREFECT_API_URL is not set: name the server, such as http://127.0.0.1:4200/api")
-    try:
-        async with get_client() as client:
-            yield client
-    except httpx.TransportError as exc:
-        raise ServerUnreachable(
-            f"no Prefect server answers at {url}: start one (`prefect server start`) or set PREFECT_API_URL"
-        ) from exc
-    except PrefectHTTPStatusError as exc:
-        raise ServerUnreachable(f"the Prefect server at {url} {_trouble(exc.response.status_code)}") from exc
-
-
-def _trouble(status: int) -> str:
-    if status == 503:
-        return "is too busy to answer (SQLite locks its database): try again"
-    if status in (401, 403):
-        return f"refuses us ({status}): set PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
-    return f"answered {status}: look at its log"
-
-
 async def runs_where(client: PrefectClient, kind: StateType) -> AsyncIterator[FlowRun]:
     """Our flow runs whose state is of one type, page by page, each once."""
     wanted = FlowRunFilter(
@@ -269,10 +244,3 @@ def _waiting(run: FlowRun) -> Waiting:
         deadline_at=label["hitl.deadline_at"] or None,
         url=run_url(run.id),
     )
-
-
-def run_url(run_id: UUID) -> str:
-    """The page of the Prefect UI where a person answers; the newer UI, which is the default since Prefect 3.8."""
-    api = PREFECT_API_URL.value() or ""
-    ui = PREFECT_UI_URL.value() or api.removesuffix("/api")
-    return f"{ui.rstrip('/')}/v2/runs/flow-run/{run_id}"

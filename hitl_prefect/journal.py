@@ -57,7 +57,7 @@ class Journal:
 
     def read(self, step: str, model: type[Step]) -> Step | None:
         """What was recorded for a step when the journal was loaded, or since by this process."""
-        value = self._rows.get(self._key(step))
+        value = self._rows.get(self.key(step))
         return None if value is None else model.model_validate_json(value)
 
     async def record(self, step: str, value: Step) -> Step:
@@ -66,13 +66,14 @@ class Journal:
         Returns:
             What stands: `value`, or what another process recorded first.
         """
-        key, text = self._key(step), value.model_dump_json(by_alias=True)
+        key, text = self.key(step), value.model_dump_json(by_alias=True)
         if not await create_row(self.client, self.flow_run_id, key, text):
             text = await self.client.read_flow_run_input(self.flow_run_id, key)
         self._rows[key] = text
         return type(value).model_validate_json(text)
 
-    def _key(self, step: str) -> str:
+    def key(self, step: str) -> str:
+        """Where a step's row stands in the run."""
         return f"{self.slug}-{step}"
 
 

@@ -6,16 +6,18 @@ so a retry, an empty resume or an answer that did not apply can always be follow
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Literal
 
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from hitl_prefect.bounds import out_of_bounds, within_bounds
 from hitl_prefect.briefs import Brief
-from hitl_prefect.desk import Round, Typed, Waited, check_place, tag_run, typed_in, wait_for_person
+from hitl_prefect.desk import Round, Typed, Waited, check_place, close_round, tag_run, typed_in, wait_for_person
 from hitl_prefect.errors import AnswerRefused, ConfigError
 from hitl_prefect.forms import FormAnswer, build_form, read_form
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.models import Case, Generation, Route, Score
+from hitl_prefect.notices import Event, Facts, Notice, Schedule, tell
 from hitl_prefect.opening import check_reviewers
 from hitl_prefect.outcomes import RefusedAnswer, Review, Settlement, Verdict
 from hitl_prefect.panel import Ask, Heard, Silence, Sitting
@@ -23,6 +25,7 @@ from hitl_prefect.policy import Policy
 from hitl_prefect.signatures import check_signature, statement_typed
 from hitl_prefect.signing import Statement
 from hitl_prefect.stakes import believed
+from hitl_prefect.telling import Told, facts_of, notices_of, settled_facts
 
 __all__ = ["areview", "review"]
 
@@ -101,6 +104,7 @@ class _Asking:
         for number in count(1):
             step = self.sitting.next_step()
             if isinstance(step, Settlement):
+                await self._tell_settled(number, step)
                 return self.sitting.review(step)
             asked = self.journal.read(self._step("round", number), Round) or await self._ask(number, step)
             self._take(asked, await self._heard(asked))
@@ -118,7 +122,7 @@ class _Asking:
 
     async def _ask(self, number: int, ask: Ask) -> Round:
         asked = await self.journal.record(self._step("round", number), self._round(number, ask))
-        await wait_for_person(self.journal, asked, self._labels(asked), self._message(asked))
+        await wait_for_person(self.journal, asked, self._labels(asked), self._schedule(asked), self._message(asked))
         return asked
 
     def _round(self, number: int, ask: Ask) -> Round:
@@ -132,6 +136,8 @@ class _Asking:
             how="suspended" if self.how == "suspended" else "paused",
             form=build_form(self._brief(ask, number, since)),
             ask=ask,
+            facts=facts_of(self.sitting, ask, self.route, self._deadline(ask, since)),
+            opens_as=self._opens_as(number, ask),
             opened_at=now,
             since=since,
         )
@@ -163,7 +169,7 @@ class _Asking:
         return since + timedelta(seconds=self.sitting.policy.deadline_s)
 
     def _labels(self, asked: Round) -> dict[str, str | float]:
-        blind, ends_at = asked.ask.role == "blind", asked.ends_at
+        blind, deadline_at = asked.ask.role == "blind", self._deadline(asked.ask, asked.since)
         sure = None if blind else self.sitting.score.confidence
         return {
             "hitl.case": self.sitting.case.id,
@@ -171,7 +177,7 @@ class _Asking:
             "hitl.reason": "blind" if blind else self.route.reason,
             "hitl.attempt": asked.attempt,
             "hitl.opened_at": asked.opened_at.isoformat(),
-            "hitl.deadline_at": ends_at.isoformat() if ends_at else "",
+            "hitl.deadline_at": deadline_at.isoformat() if deadline_at else "",
             # Labels are merged: an empty one takes the place of an earlier attempt's.
             "hitl.confidence": "" if sure is None else sure,
         }
@@ -180,24 +186,61 @@ class _Asking:
         case, reason = self.sitting.case, str(self._labels(asked)["hitl.reason"])
         return f"{case.task}, case {case.id}: {reason.replace('_', ' ')}"
 
+    def _schedule(self, asked: Round) -> Schedule:
+        """What the upkeep does while this round waits."""
+        step = self.journal.key(self._step("round", asked.number))
+        notices = notices_of(asked, self.sitting.policy)
+        return Schedule(step=step, wake_at=asked.ends_at, notices=notices)
+
+    def _opens_as(self, number: int, ask: Ask) -> Literal["opened", "widened", "escalated"] | None:
+        """What is told when a round opens."""
+        heard = self.sitting.heard
+        if heard and heard[-1].said is None and self.journal.read(self._step("waited", number - 1), Waited):
+            return None
+        if heard and isinstance(heard[-1].said, Silence) and heard[-1].said.meant == "widen":
+            return "widened"
+        handed_over = ask.role == "escalated" and all(one.ask.role != "escalated" for one in heard)
+        return "escalated" if handed_over else "opened"
+
     async def _heard(self, asked: Round) -> Verdict | RefusedAnswer | Silence | None:
         """What this round brought; `None` where the run came back without an answer, which decides nothing."""
         verdict, refused = (self._step(name, asked.number) for name in ("verdict", "refused"))
         if before := self.journal.read(verdict, Verdict) or self.journal.read(refused, RefusedAnswer):
             return before
-        if (typed := await typed_in(self.journal, asked)) is None:
-            return await self._silence(asked)
+        if silence := self.journal.read(self._step("silence", asked.number), Silence):
+            return silence
+        typed, now = await typed_in(self.journal, asked), datetime.now(UTC)
+        over = self._is_over(asked, now)
+        if typed is None and over:
+            typed = await close_round(self.journal, asked)
+        if typed is None:
+            return await self._silence(asked, now) if over else None
         heard = self._read(asked, typed)
         return await self.journal.record(verdict if isinstance(heard, Verdict) else refused, heard)
 
-    async def _silence(self, asked: Round) -> Silence | None:
-        step = self._step("silence", asked.number)
-        if silence := self.journal.read(step, Silence):
-            return silence
-        now, waited = datetime.now(UTC), self.journal.read(self._step("waited", asked.number), Waited)
-        if not (waited and asked.overdue(now)):
-            return None
-        return await self.journal.record(step, Silence(at=now, meant=asked.ask.silence_means or "deadline"))
+    def _is_over(self, asked: Round, now: datetime) -> bool:
+        """Whether it really waited, and nobody came in time."""
+        waited = self.journal.read(self._step("waited", asked.number), Waited)
+        return waited is not None and asked.overdue(now)
+
+    async def _silence(self, asked: Round, now: datetime) -> Silence:
+        """What it means that nobody has answered a round that is closed."""
+        meant = asked.ask.silence_means or "deadline"
+        if meant == "deadline":
+            await self._tell("overdue", asked.number, asked.facts)
+        return await self.journal.record(self._step("silence", asked.number), Silence(at=now, meant=meant))
+
+    async def _tell(self, event: Event, number: int, facts: Facts) -> None:
+        step = self.journal.key(self._step("round", number))
+        await tell(self.journal.client, self.journal.flow_run_id, Notice(name=event, step=step, facts=facts))
+
+    async def _tell_settled(self, number: int, settled: Settlement) -> None:
+        """Another attempt settles nothing; a run that comes by again has told it before."""
+        row = self._step("settled", number)
+        if settled.decision == "retry" or self.journal.read(row, Told) is not None:
+            return
+        await self._tell("settled", number, settled_facts(self.sitting, self.route, settled))
+        await self.journal.record(row, Told(at=datetime.now(UTC)))
 
     def _read(self, asked: Round, typed: Typed) -> Verdict | RefusedAnswer:
         # A seeded draft never ships, so that it only matters which one was shown; that is recorded with the round.

@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError
 from hitl_prefect._version import __version__
 from hitl_prefect.cli.answering import answer, inbox, show
 from hitl_prefect.cli.asking import ask
+from hitl_prefect.cli.automations import init_automations
 from hitl_prefect.cli.demo import demo
 from hitl_prefect.cli.doctor import doctor
 from hitl_prefect.cli.keys import keys
@@ -25,7 +26,7 @@ app = App(
     help="Human review for AI answers in Prefect flows: see what waits, answer it, check the set-up.",
     result_action="return_value",
 )
-for _command in (demo, ask, doctor, inbox, show, answer, keys, verify, reviewers):
+for _command in (demo, ask, doctor, inbox, show, answer, keys, verify, reviewers, init_automations):
     app.command(_command)
 
 

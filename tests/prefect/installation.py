@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hitl_prefect.demo.processes import prefect_server
 from tests.prefect.resident import Resident
 from tests.prefect.site import Site
 from tests.servers.prefect import PrefectServer
@@ -83,6 +84,21 @@ def resident(prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFac
     try:
         yield made
     finally:
+        made.api.close()
+
+
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resident]:
+    """The same on a server that shows the older UI and looks for expired pauses every second."""
+    home = tmp_path_factory.mktemp("elsewhere")
+    settings = {
+        "PREFECT_SERVER_UI_V2_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "true",
+        "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "1",
+    }
+    with prefect_server(home / "prefect", PREFECT_SERVER_LOGGING_LEVEL="WARNING", **settings) as server:
+        made = Resident(server, home)
+        yield made
         made.api.close()
 
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,7 +20,11 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow_async, run_flow_sync
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.utilities.asyncutils import run_coro_as_sync
 
+from hitl_prefect.chasing import Chased, end_overdue_reviews, remind_reviewers
+from hitl_prefect.inbox import ainbox
+from hitl_prefect.notices import PATIENCE
 from tests.prefect.site import Asking
 from tests.servers.prefect import PrefectServer
 
@@ -73,9 +78,33 @@ class Resident(Asking):
         return self.state(run_id)
 
     def _run_in_here(self, run_id: str) -> None:
-        here = {PREFECT_API_URL: self.server.api_url, PREFECT_LOGGING_TO_API_ENABLED: False}
-        with temporary_settings(here), contextlib.suppress(Pause):
+        with self.connected(), contextlib.suppress(Pause):
             asyncio.run(self._run(run_id))
+
+    def chase(self, patience: timedelta = PATIENCE) -> list[Chased]:
+        """What the scheduled upkeep does: deadlines first, then what is to be told."""
+        with self.connected():
+            return [*end_overdue_reviews(), *remind_reviewers(patience)]
+
+    def look(self) -> None:
+        """What the upkeep does where nothing is due: read the list of what waits."""
+        with self.connected():
+            run_coro_as_sync(ainbox())
+
+    def resume(self, run_id: str, **typed: Any) -> str:
+        """Answer with one request and no other; `ACCEPT`, or how the server refused it."""
+        response = self.api.post(f"/flow_runs/{run_id}/resume", json={"run_input": typed})
+        return str(response.json()["status"]) if response.is_success else str(response.status_code)
+
+    def connected(self) -> contextlib.AbstractContextManager[Any]:
+        """Within it, this process talks to the server."""
+        return temporary_settings({PREFECT_API_URL: self.server.api_url, PREFECT_LOGGING_TO_API_ENABLED: False})
+
+    def told(self, run_id: str) -> list[dict[str, Any]]:
+        """The events about the reviews of a run, oldest first; Prefect lists an event a moment after it was sent."""
+        wanted = {"event": {"prefix": ["hitl.review."]}, "related": {"id": [f"prefect.flow-run.{run_id}"]}}
+        found = self._post("/events/filter", {"filter": wanted | {"order": "ASC"}, "limit": 50})["events"]
+        return list(found)
 
     async def _run(self, run_id: str) -> None:
         flow = self._flows[run_id]

@@ -1,0 +1,70 @@
+"""What is told about one round of a review, and when: from what was heard so far to the facts of a message."""
+
+import json
+from datetime import datetime, timedelta
+
+from pydantic import AwareDatetime
+
+from hitl_prefect.desk import Round
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.models import Generation, Route
+from hitl_prefect.notices import Facts, excerpt, quoted
+from hitl_prefect.outcomes import Settlement
+from hitl_prefect.panel import Ask, Sitting
+from hitl_prefect.policy import Policy
+
+__all__ = ["Told", "facts_of", "notices_of", "settled_facts"]
+
+_PROBES = ("blind", "seeded")
+
+
+class Told(Frozen):
+    """Something was told; it is not told again."""
+
+    at: AwareDatetime
+
+
+def facts_of(sitting: Sitting, ask: Ask, route: Route, deadline_at: datetime | None) -> Facts:
+    """What is told to those who are asked; no more than the form shows them."""
+    case, holds, blind = sitting.case, sitting.policy.message_holds, ask.role == "blind"
+    words = "\n".join(message.text for message in case.messages)
+    draft = _draft(sitting.shown(ask.role)) if "draft" in holds and not blind else None
+    return Facts(
+        task=case.task,
+        case=case.id,
+        reason="blind" if blind else route.reason,
+        confidence=None if blind else sitting.score.confidence,
+        step="reviewer" if ask.role in _PROBES else ask.role,
+        people=tuple(quoted(name) for name in ask.people),
+        deadline_at=deadline_at,
+        prompt=excerpt(words) if "prompt" in holds else None,
+        draft=draft,
+    )
+
+
+def settled_facts(sitting: Sitting, route: Route, settled: Settlement) -> Facts:
+    """What is told when it ended. Who said what stays in the outcome."""
+    return Facts(
+        task=sitting.case.task,
+        case=sitting.case.id,
+        reason=route.reason,
+        confidence=sitting.score.confidence,
+        step="settled",
+        decision=settled.decision,
+        decided_by=settled.decided_by,
+    )
+
+
+def notices_of(asked: Round, policy: Policy) -> dict[str, datetime]:
+    """What is told while a round waits, by when: its opening, the reminders, and that it is late where it holds."""
+    told: dict[str, datetime] = {asked.opens_as: asked.opened_at} if asked.opens_as else {}
+    for number, seconds in enumerate(policy.remind_after_s, 1):
+        told[f"reminded-{number}"] = asked.opened_at + timedelta(seconds=seconds)
+    if asked.ask.silence_means is None:
+        told["overdue"] = asked.since + timedelta(seconds=policy.deadline_s)
+    return told
+
+
+def _draft(generation: Generation) -> str:
+    answer = generation.answer
+    return excerpt(generation.text if answer is None else json.dumps(answer, ensure_ascii=False))
