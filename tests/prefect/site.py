@@ -84,8 +84,8 @@ def _family(leader: int) -> list[int]:
 class Asking:
     """What a person and a look at the runs need: `answer`, `form`, `state`. Speaks plain REST."""
 
-    def __init__(self, api: httpx.Client) -> None:
-        self.api = api
+    def __init__(self, api: httpx.Client, environment: dict[str, str]) -> None:
+        self.api, self.environment = api, environment
 
     def run(self, run_id: str) -> dict[str, Any]:
         return self.api.get(f"/flow_runs/{run_id}").raise_for_status().json()
@@ -150,6 +150,11 @@ class Asking:
         wanted = {"logs": {"flow_run_id": {"any_": [run_id]}}, "limit": 200, "sort": "TIMESTAMP_ASC"}
         return "\n".join(line["message"] for line in self._post("/logs/filter", wanted))
 
+    def hitl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line as a user of this site."""
+        command = [sys.executable, "-m", "hitl_prefect", *arguments]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
+
     def _post(self, path: str, body: dict[str, Any], *, allow: int = 0) -> Any:
         response = post(self.api, path, body)
         return response.json() if response.status_code == allow else response.raise_for_status().json()
@@ -163,8 +168,9 @@ class Site(Asking):
     ) -> None:
         self.pool = pool
         self.server, self.folder, self.bucket = server, folder, bucket
-        self.environment = server.env | {"PREFECT_WORKER_QUERY_SECONDS": "1", "GATES": str(folder), **environment}
-        super().__init__(httpx.Client(base_url=server.api_url, timeout=30, trust_env=False))
+        api = httpx.Client(base_url=server.api_url, timeout=30, trust_env=False)
+        own = {"PREFECT_WORKER_QUERY_SECONDS": "1", "GATES": str(folder), **environment}
+        super().__init__(api, server.env | own)
         self.worker = Worker(self.environment, folder, pool)
 
     def deploy(self, entrypoint: str, *, source: Path = FLOWS, **extra: Any) -> str:
@@ -217,11 +223,6 @@ class Site(Asking):
         """Every stored outcome of a run."""
         stored = [json.loads(self.bucket.get(key)) for key in self.bucket.keys("outcomes/")]
         return [outcome for outcome in stored if outcome["flow_run_id"] == run_id]
-
-    def hitl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line as a user of this site."""
-        command = [sys.executable, "-m", "hitl_prefect", *arguments]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
 
     def close(self) -> None:
         self.worker.kill()
