@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from hitl_prefect._version import __version__
-from hitl_prefect.cli.answering import answer, inbox, show
+from hitl_prefect.cli.answering import answer, show
 from hitl_prefect.cli.asking import ask
 from hitl_prefect.cli.demo import demo
 from hitl_prefect.cli.doctor import doctor
+from hitl_prefect.cli.inbox import inbox
 from hitl_prefect.errors import HitlError
 
 __all__ = ["app", "main"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_UI_URL, temporary_settings
 
-from hitl_prefect.cli.answering import waiting_table
+from hitl_prefect.cli.inbox import waiting_table
 from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, table
 from hitl_prefect.demo.processes import PrefectServer, prefect_server, served_flow
 from hitl_prefect.demo.story import (
