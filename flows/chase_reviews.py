@@ -1,8 +1,8 @@
-"""Keep reviews moving: deadlines act, and runs whose process died go on."""
+"""Keep reviews moving: deadlines act, runs whose process died go on, and the inbox in the UI is current."""
 
 from prefect import flow, get_run_logger
 
-from hitl_prefect import end_overdue_reviews, revive_dead_runs
+from hitl_prefect import end_overdue_reviews, refresh_inbox, revive_dead_runs
 
 
 @flow(name="chase-reviews")
@@ -12,6 +12,7 @@ def chase_reviews() -> None:
         get_run_logger().info("%s/%s: nobody came before %s", one.task, one.case, one.deadline_at)
     for run_id in revive_dead_runs():
         get_run_logger().warning("flow run %s: its process died, it was scheduled anew", run_id)
+    refresh_inbox()
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hitl_prefect.chasing import aend_overdue_reviews, arevive_dead_runs, end_overdue_reviews, revive_dead_runs
     from hitl_prefect.concluding import conclude
     from hitl_prefect.generating import agenerate, generate
+    from hitl_prefect.inbox_page import arefresh_inbox, refresh_inbox
     from hitl_prefect.judging import ascore, score
     from hitl_prefect.messages import Image, Message
     from hitl_prefect.models import Case, Generation, Route, Score
@@ -52,6 +53,7 @@ __all__ = [
     "aend_overdue_reviews",
     "afetch_batches",
     "agenerate",
+    "arefresh_inbox",
     "aresolve_case",
     "areview",
     "arevive_dead_runs",
@@ -63,6 +65,7 @@ __all__ = [
     "end_overdue_reviews",
     "fetch_batches",
     "generate",
+    "refresh_inbox",
     "resolve_case",
     "review",
     "revive_dead_runs",
@@ -86,6 +89,7 @@ _HOME = {
     "chasing": ("aend_overdue_reviews", "arevive_dead_runs", "end_overdue_reviews", "revive_dead_runs"),
     "concluding": ("conclude",),
     "generating": ("agenerate", "generate"),
+    "inbox_page": ("arefresh_inbox", "refresh_inbox"),
     "messages": ("Image", "Message"),
     "models": ("Case", "Generation", "Route", "Score"),
     "outcomes": ("Outcome", "Review", "Verdict"),

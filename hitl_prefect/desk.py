@@ -25,13 +25,12 @@ from pydantic import AwareDatetime, JsonValue
 from hitl_prefect.errors import ConfigError, ReviewError
 from hitl_prefect.forms import Form
 from hitl_prefect.frozen import Frozen
+from hitl_prefect.inbox_page import refresh_page
 from hitl_prefect.journal import Journal, create_row, read_row
 from hitl_prefect.panel import Ask
+from hitl_prefect.signposts import tell_waiting
 
-__all__ = ["Round", "Typed", "Waited", "check_place", "one_case_at_a_time", "tag_run", "typed_in", "wait_for_person"]
-
-TAG = "hitl"
-"""On every flow run that has asked a person."""
+__all__ = ["Round", "Typed", "Waited", "check_place", "one_case_at_a_time", "typed_in", "wait_for_person"]
 
 _POLL_S = 1.0
 
@@ -103,8 +102,10 @@ async def typed_in(journal: Journal, asked: Round) -> Typed | None:
     return None if row is None else Typed(data=json.loads(row[0]), at=row[1])
 
 
-async def wait_for_person(journal: Journal, asked: Round, labels: dict[str, str | float], message: str) -> None:
-    """Put the run to wait until somebody answers or the deadline passes.
+async def wait_for_person(
+    journal: Journal, asked: Round, labels: dict[str, str | float], message: str, *, name: str
+) -> None:
+    """Put the run to wait, under a name that says for what, until somebody answers or the deadline passes.
 
     Returns only where the run is paused; a suspended run ends its process here and comes back from the top.
     """
@@ -114,10 +115,12 @@ async def wait_for_person(journal: Journal, asked: Round, labels: dict[str, str 
     # Labels and form stand before the run waits, so that a crash in between leaves nothing that cannot be answered; and
     # again after it, since Prefect 3.9.1 clears the rows of a key when that key fires.
     await journal.client.update_flow_run_labels(journal.flow_run_id, labels)
+    await tell_waiting(journal.client, journal.flow_run_id, name)
     await _save_form(journal, keyset, asked.form)
     state = await _enter(journal.client, journal.flow_run_id, state)
     await journal.record(f"waited-{asked.attempt}-{asked.number}", Waited(at=datetime.now(UTC)))
     await _save_form(journal, keyset, asked.form)
+    await refresh_page(journal.client, journal.flow_run_id)
     get_run_logger().info("%s: waits for a person: %s", labels["hitl.case"], message)
     if asked.how == "suspended":
         _suspended[_execution(journal.flow_run_id)] = state
@@ -128,14 +131,6 @@ async def wait_for_person(journal: Journal, asked: Round, labels: dict[str, str 
 def _keyset(state: State) -> dict[str, str]:
     keys = keyset_from_paused_state(state)
     return {"schema": keys["schema"], "description": keys["description"], "response": keys["response"]}
-
-
-async def tag_run(client: PrefectClient, run_id: UUID) -> None:
-    """Mark the run as one of ours, for the inbox and for the upkeep."""
-    context = FlowRunContext.get()
-    tags = context.flow_run.tags if context and context.flow_run else []
-    if TAG not in tags:
-        await client.update_flow_run(run_id, tags=[*tags, TAG])
 
 
 _Execution = tuple[UUID, datetime | None]

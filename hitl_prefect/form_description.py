@@ -9,7 +9,7 @@ from hitl_prefect.briefs import Brief
 from hitl_prefect.inert import code_span, cut, fence, folded
 from hitl_prefect.models import Case, Generation, Part, Route, RouteReason, Score, utc
 
-__all__ = ["describe"]
+__all__ = ["describe", "reason_in_words"]
 
 _WHY: dict[RouteReason, str] = {
     "above_bar": "The confidence is at or above the bar.",
@@ -23,6 +23,11 @@ _WHY: dict[RouteReason, str] = {
     "truncated": "The model's answer was cut off.",
     "drift": "The bar's evidence no longer matches the model or the prompt.",
 }
+
+
+def reason_in_words(reason: str) -> str:
+    """Why a person is asked, as a sentence; a reason of another version as it stands, in code."""
+    return next((words for known, words in _WHY.items() if known == reason), code_span(reason))
 
 
 def describe(brief: Brief) -> str:

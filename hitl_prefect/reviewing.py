@@ -10,14 +10,17 @@ from itertools import count
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from hitl_prefect.briefs import Brief
-from hitl_prefect.desk import Round, Typed, Waited, check_place, tag_run, typed_in, wait_for_person
+from hitl_prefect.desk import Round, Typed, Waited, check_place, typed_in, wait_for_person
 from hitl_prefect.errors import AnswerRefused, ConfigError
 from hitl_prefect.forms import build_form, read_form
+from hitl_prefect.inbox_page import refresh_page
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.models import Case, Generation, Route, Score
 from hitl_prefect.outcomes import RefusedAnswer, Review, Settlement, Verdict
 from hitl_prefect.panel import Ask, Heard, Silence, Sitting
 from hitl_prefect.policy import Policy
+from hitl_prefect.signposts import ask_labels, settled_name, tag_run, tell_settled, waiting_name
+from hitl_prefect.stakes import expected_loss
 
 __all__ = ["areview", "review"]
 
@@ -56,9 +59,11 @@ async def areview(
     async with open_journal(case) as journal:
         if journal is None:
             raise ConfigError("a review needs a flow run: call it in the body of a function with @flow")
-        await tag_run(journal.client, journal.flow_run_id)
+        await tag_run(journal.client, journal.flow_run_id, case.task)
         sitting = Sitting(case=case, generation=generation, score=score, policy=policy, escalated_before=escalated)
-        return await _Asking(journal, how, sitting, route, earlier).settle()
+        done = await _Asking(journal, how, sitting, route, earlier).settle()
+        await _tell_settled(journal, case, done)
+        return done
 
 
 def review(
@@ -76,6 +81,13 @@ def review(
     return run_coro_as_sync(
         areview(case, generation, score, route, policy=policy, escalated=escalated, earlier=earlier)
     )
+
+
+async def _tell_settled(journal: Journal, case: Case, done: Review) -> None:
+    if done.settled is None:
+        return
+    if await tell_settled(journal.client, journal.flow_run_id, settled_name(case, done.settled)):
+        await refresh_page(journal.client, journal.flow_run_id)
 
 
 class _Asking:
@@ -111,8 +123,13 @@ class _Asking:
 
     async def _ask(self, number: int, ask: Ask) -> Round:
         asked = await self.journal.record(self._step("round", number), self._round(number, ask))
-        await wait_for_person(self.journal, asked, self._labels(asked), self._message())
+        await wait_for_person(self.journal, asked, self._labels(asked), self._message(), name=self._name(asked))
         return asked
+
+    def _name(self, asked: Round) -> str:
+        sitting = self.sitting
+        facts = {"answered": len(sitting.counted), "quorum": sitting.policy.quorum}
+        return waiting_name(sitting.case, asked.ask, attempt=asked.attempt, **facts)
 
     def _round(self, number: int, ask: Ask) -> Round:
         now = datetime.now(UTC)
@@ -154,16 +171,20 @@ class _Asking:
         return since + timedelta(seconds=self.sitting.policy.deadline_s)
 
     def _labels(self, asked: Round) -> dict[str, str | float]:
-        sure, ends_at = self.sitting.score.confidence, asked.ends_at
+        sitting, ends_at, due_at = self.sitting, asked.ends_at, self._deadline(asked.ask, asked.since)
+        sure, loss = sitting.score.confidence, expected_loss(sitting.policy, sitting.generation, sitting.score)
         return {
-            "hitl.case": self.sitting.case.id,
-            "hitl.task": self.sitting.case.task,
+            "hitl.case": sitting.case.id,
+            "hitl.task": sitting.case.task,
             "hitl.reason": self.route.reason,
             "hitl.attempt": asked.attempt,
             "hitl.opened_at": asked.opened_at.isoformat(),
             "hitl.deadline_at": ends_at.isoformat() if ends_at else "",
+            "hitl.due_at": due_at.isoformat() if due_at else "",
+            **ask_labels(asked.ask),
             # Labels are merged: an empty one takes the place of an earlier attempt's.
             "hitl.confidence": "" if sure is None else sure,
+            "hitl.expected_loss": "" if loss is None else loss,
         }
 
     def _message(self) -> str:

@@ -19,7 +19,7 @@ async def show(run: str, *, json: AsJson = False) -> int:
     """Show what a person is asked.
 
     Args:
-        run: The flow run, by id or by name.
+        run: The flow run, by its id, its name, or its case.
         json: Print JSON.
     """
     form = await ashow(await afind(run))
@@ -28,7 +28,7 @@ async def show(run: str, *, json: AsJson = False) -> int:
         return 0
     decisions = ", ".join(form.decisions)
     say(f"{form.description}\n\nOpen {form.waiting.url}")
-    say(f"or `hitl answer {form.waiting.run_name} --draft {form.draft_sha256[:12]} --decision …`, one of: {decisions}")
+    say(f"or `hitl answer {form.waiting.run_id} --draft {form.draft_sha256[:12]} --decision …`, one of: {decisions}")
     return 0
 
 
@@ -46,7 +46,7 @@ async def answer(
     """Answer one waiting flow run.
 
     Args:
-        run: The flow run, by id or by name.
+        run: The flow run, by its id, its name, or its case.
         decision: approve, edit, reject, retry or escalate.
         answer: For `edit`: the answer as JSON. What is no JSON is taken as text.
         guidance: For `retry`: what the next attempt should do better.
