@@ -88,7 +88,8 @@ async def counted():
     asked = []
 
     async def note(request):
-        asked.append(request.url.path)
+        if "csrf" not in request.url.path:  # Prefect asks for it once per client
+            asked.append(request.url.path)
 
     async with get_client() as client:
         client._client.event_hooks = {"request": [note], "response": []}
