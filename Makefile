@@ -5,7 +5,7 @@ BIN := .venv/bin
 # --without-pip and pip's own --python: Debian ships venv without ensurepip.
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all check bench bench-scoring bench-throughput screenshots clean
+.PHONY: demo test test-all check bench bench-scoring bench-throughput bench-inbox screenshots clean
 
 demo: .venv/.demo
 	$(BIN)/hitl demo $(ARGS)
@@ -35,8 +35,12 @@ bench-throughput: .venv/.dev
 	$(BIN)/python -m benchmarks.throughput --provider openai $(ARGS)
 	$(BIN)/python -m benchmarks.throughput --provider anthropic $(ARGS)
 
+bench-inbox: .venv/.dev
+	$(BIN)/python -m benchmarks.inbox $(ARGS)
+
 screenshots: .venv/.dev
-	HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest $$(grep -l 'import picture$$' tests/browser/test_*.py)
+	HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser/test_inbox_page.py \
+		$$(grep -l 'import picture$$' tests/browser/test_*.py)
 
 clean:
 	rm -rf .venv build dist hitl-demo

@@ -1,8 +1,8 @@
-"""Keep reviews moving: people are reminded, deadlines act, and runs whose process died go on."""
+"""Keep reviews moving: people are reminded, deadlines act, dead runs go on, and the inbox in the UI is current."""
 
 from prefect import flow, get_run_logger
 
-from hitl_prefect import end_overdue_reviews, remind_reviewers, revive_dead_runs
+from hitl_prefect import end_overdue_reviews, refresh_inbox, remind_reviewers, revive_dead_runs
 
 
 @flow(name="chase-reviews")
@@ -13,6 +13,7 @@ def chase_reviews() -> None:
         get_run_logger().info("%s/%s, flow run %s: %s", one.task, one.case, one.run_id, one.did)
     for run_id in revive_dead_runs():
         get_run_logger().warning("flow run %s: its process died, it was scheduled anew", run_id)
+    refresh_inbox()
 
 
 if __name__ == "__main__":

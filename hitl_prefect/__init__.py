@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from hitl_prefect.concluding import conclude
     from hitl_prefect.generating import agenerate, generate
+    from hitl_prefect.inbox_page import arefresh_inbox, refresh_inbox
     from hitl_prefect.judging import ascore, score
     from hitl_prefect.messages import Image, Message
     from hitl_prefect.models import Case, Generation, Route, Score
@@ -60,6 +61,7 @@ __all__ = [
     "aend_overdue_reviews",
     "afetch_batches",
     "agenerate",
+    "arefresh_inbox",
     "aremind_reviewers",
     "areport_reviewers",
     "aresolve_case",
@@ -73,6 +75,7 @@ __all__ = [
     "end_overdue_reviews",
     "fetch_batches",
     "generate",
+    "refresh_inbox",
     "remind_reviewers",
     "report_reviewers",
     "resolve_case",
@@ -105,6 +108,7 @@ _HOME = {
     ),
     "concluding": ("conclude",),
     "generating": ("agenerate", "generate"),
+    "inbox_page": ("arefresh_inbox", "refresh_inbox"),
     "messages": ("Image", "Message"),
     "models": ("Case", "Generation", "Route", "Score"),
     "outcomes": ("Outcome", "Review", "Verdict"),

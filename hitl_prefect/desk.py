@@ -25,24 +25,24 @@ from pydantic import AwareDatetime
 from hitl_prefect.errors import ConfigError, ReviewError
 from hitl_prefect.forms import Form
 from hitl_prefect.frozen import Frozen
+from hitl_prefect.inbox_page import refresh_page
 from hitl_prefect.journal import Journal, create_row, read_row
 from hitl_prefect.notices import Facts, Notice, Schedule, tell
 from hitl_prefect.panel import Ask
+from hitl_prefect.signposts import tell_waiting
 
 __all__ = [
     "Round",
+    "Signs",
     "Typed",
     "Waited",
     "check_place",
     "close_round",
     "one_case_at_a_time",
-    "tag_run",
     "typed_in",
     "wait_for_person",
 ]
 
-TAG = "hitl"
-"""On every flow run that has asked a person."""
 
 _POLL_S = 1.0
 
@@ -77,6 +77,22 @@ class Round(Frozen):
     def overdue(self, now: datetime) -> bool:
         """Whether nobody came in time."""
         return self.ends_at is not None and now >= self.ends_at
+
+
+class Signs(Frozen):
+    """What a waiting run shows: to people on Prefect's pages and in the inbox, and to the upkeep."""
+
+    name: str
+    """What the run is called meanwhile."""
+    message: str
+    labels: dict[str, str | float]
+    """What the inbox lists."""
+    schedule: Schedule
+
+    @property
+    def all_labels(self) -> dict[str, str | float]:
+        """The inbox's and the upkeep's."""
+        return self.labels | self.schedule.labels()
 
 
 class Waited(Frozen):
@@ -130,53 +146,45 @@ async def close_round(journal: Journal, asked: Round) -> Typed | None:
     return await typed_in(journal, asked)
 
 
-async def wait_for_person(
-    journal: Journal, asked: Round, labels: dict[str, str | float], schedule: Schedule, message: str
-) -> None:
-    """Put the run to wait until somebody answers or the deadline passes.
+async def wait_for_person(journal: Journal, asked: Round, signs: Signs) -> None:
+    """Put the run to wait, under a name that says for what, until somebody answers or the deadline passes.
 
     Returns only where the run is paused; a suspended run ends its process here and comes back from the top.
     """
     make = Suspended if asked.how == "suspended" else Paused
     # Without an expiry of Prefect's: that could only fail the run.
-    state: State = make(pause_key=asked.pause_key, message=message, timeout_seconds=None)
+    state: State = make(pause_key=asked.pause_key, message=signs.message, timeout_seconds=None)
     keyset = state.state_details.run_input_keyset = _keyset(state)
     # Labels and form stand before the run waits, so that a crash in between leaves nothing that cannot be answered; and
     # again after it, since Prefect 3.9.1 clears the rows of a key when that key fires.
-    await journal.client.update_flow_run_labels(journal.flow_run_id, labels | schedule.labels())
+    await journal.client.update_flow_run_labels(journal.flow_run_id, signs.all_labels)
+    await tell_waiting(journal.client, journal.flow_run_id, signs.name)
     await _save_form(journal, keyset, asked.form)
     state = await _enter(journal.client, journal.flow_run_id, state)
     await journal.record(f"waited-{asked.attempt}-{asked.number}", Waited(at=datetime.now(UTC)))
     await _save_form(journal, keyset, asked.form)
-    await _tell_opening(journal, asked, labels, schedule)
-    get_run_logger().info("%s: waits for a person: %s", labels["hitl.case"], message)
+    await _tell_opening(journal, asked, signs)
+    await refresh_page(journal.client, journal.flow_run_id)
+    get_run_logger().info("%s: waits for a person", signs.message)
     if asked.how == "suspended":
         _suspended[_execution(journal.flow_run_id)] = state
         raise Pause(state=state)
     await _look_until_resumed(journal.client, journal.flow_run_id, asked)
 
 
-async def _tell_opening(journal: Journal, asked: Round, labels: dict[str, str | float], schedule: Schedule) -> None:
+async def _tell_opening(journal: Journal, asked: Round, signs: Signs) -> None:
     if asked.opens_as is None:
         return
-    notice = Notice(name=asked.opens_as, step=schedule.step, facts=asked.facts)
+    notice = Notice(name=asked.opens_as, step=signs.schedule.step, facts=asked.facts)
     if await tell(journal.client, journal.flow_run_id, notice) != "not yet":
         # All labels again: the server reads and writes them whole, so that the upkeep may have put back older ones.
-        told = labels | schedule.after(notice.name).labels()
+        told = signs.labels | signs.schedule.after(notice.name).labels()
         await journal.client.update_flow_run_labels(journal.flow_run_id, told)
 
 
 def _keyset(state: State) -> dict[str, str]:
     keys = keyset_from_paused_state(state)
     return {"schema": keys["schema"], "description": keys["description"], "response": keys["response"]}
-
-
-async def tag_run(client: PrefectClient, run_id: UUID) -> None:
-    """Mark the run as one of ours, for the inbox and for the upkeep."""
-    context = FlowRunContext.get()
-    tags = context.flow_run.tags if context and context.flow_run else []
-    if TAG not in tags:
-        await client.update_flow_run(run_id, tags=[*tags, TAG])
 
 
 _Execution = tuple[UUID, datetime | None]

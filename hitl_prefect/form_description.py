@@ -14,7 +14,7 @@ from hitl_prefect.panel import Ask
 from hitl_prefect.probing import exercise
 from hitl_prefect.told import told
 
-__all__ = ["describe"]
+__all__ = ["describe", "reason_in_words"]
 
 _WHY: dict[RouteReason, str] = {
     "above_bar": "The confidence is at or above the bar.",
@@ -33,6 +33,11 @@ _BLIND = (
     "**This one comes without a draft, to measure reviewing:** say what you find the right answer to be. It does not "
     "ship. Afterwards the case is asked about with its draft, and only that decides."
 )
+
+
+def reason_in_words(reason: str) -> str:
+    """Why a person is asked, as a sentence; a reason of another version as it stands, in code."""
+    return next((words for known, words in _WHY.items() if known == reason), code_span(reason))
 
 
 def describe(brief: Brief) -> str:

@@ -1,7 +1,8 @@
 """What waits for a person, and answering it over Prefect's public resume endpoint."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,21 +21,29 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL
 from pydantic import JsonValue
+from pydantic_core import from_json
 
 from hitl_prefect.bounds import out_of_bounds
 from hitl_prefect.connecting import open_client as _client
-from hitl_prefect.desk import TAG
 from hitl_prefect.errors import AnswerRefused, NotWaiting, UnknownRun
 from hitl_prefect.forms import Form, escape_kinds
 from hitl_prefect.frozen import Frozen
+from hitl_prefect.inert import visible
 from hitl_prefect.keys import private_key
+from hitl_prefect.people import same_person
 from hitl_prefect.signatures import statement_typed
 from hitl_prefect.signing import sign_verdict
+from hitl_prefect.signposts import TAG
 from hitl_prefect.ui import run_url
 
-__all__ = ["Waiting", "WaitingForm", "aanswer", "afind", "ainbox", "ashow"]
+__all__ = ["Waiting", "WaitingForm", "aanswer", "afind", "ainbox", "ashow", "read_waiting"]
 
 _PAGE = 200
+"""As many as Prefect gives at once unless told otherwise."""
+_TOLD = 5
+"""Runs that a message names."""
+_AT_ONCE = 4
+"""Pages that are asked for together: the server prepares one while it reads another."""
 
 
 class Waiting(Frozen):
@@ -49,9 +58,31 @@ class Waiting(Frozen):
     confidence: float | None
     attempt: int
     opened_at: datetime
-    deadline_at: datetime | None
+    deadline_at: datetime | None = None
+    """When the policy's deadline applies; `None` where it holds, and nothing but a person ends the waiting."""
+    expected_loss: float | None = None
+    """What it costs on average to accept the draft unseen; `None` where nobody can tell."""
+    people: tuple[str, ...] = ()
+    """Who may answer. Empty: anybody but `not_these`."""
+    not_these: tuple[str, ...] = ()
+    """Who may not: they have answered already, or they asked for the case."""
+    role: str = "reviewer"
+    """In which role somebody is asked: reviewer, second, tie_breaker, escalated."""
+    earlier_name: str = ""
+    """What the run was called before it was named by what it waits for."""
     url: str
     """Opens the form in the Prefect UI."""
+
+    def may_answer(self, name: str) -> bool:
+        """Whether the form would take this person's answer."""
+        barred = any(same_person(name, other) for other in self.not_these)
+        return not barred and (not self.people or any(same_person(name, other) for other in self.people))
+
+    @property
+    def urgency(self) -> tuple[bool, float, float, float]:
+        """Sorts what to answer first to the front: unknown loss, high loss, early deadline, long waiting."""
+        due = self.deadline_at.timestamp() if self.deadline_at else float("inf")
+        return self.expected_loss is not None, -(self.expected_loss or 0), due, self.opened_at.timestamp()
 
 
 class WaitingForm(Frozen):
@@ -83,31 +114,67 @@ class WaitingForm(Frozen):
 
 
 async def ainbox() -> list[Waiting]:
-    """Everything that waits for a person, the longest waiting first.
+    """Everything that waits for a person, in the order of `Waiting.urgency`.
 
     Raises:
         ServerUnreachable: If no Prefect server answers.
     """
     async with _client() as client:
-        waiting = [_waiting(run) async for run in runs_where(client, StateType.PAUSED) if "hitl.case" in run.labels]
-    return sorted(waiting, key=lambda one: one.opened_at)
+        return await read_waiting(client)
+
+
+async def read_waiting(client: PrefectClient) -> list[Waiting]:
+    """The same as `ainbox`, through a client that is open."""
+    wanted = _filter(StateType.PAUSED).model_dump(mode="json", exclude_unset=True)
+    count = (await client.request("POST", "/flow_runs/count", json={"flow_runs": wanted})).json()
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def page(offset: int) -> list[dict[str, Any]]:
+        body = {"flow_runs": wanted, "sort": "ID_DESC", "limit": _PAGE, "offset": offset}
+        async with gate:
+            # Not as Prefect's models: thousands of runs cost more to validate than to read.
+            return list(from_json((await client.request("POST", "/flow_runs/filter", json=body)).content))
+
+    pages = await asyncio.gather(*map(page, range(0, count, _PAGE)))
+    runs = {run["id"]: run for runs in pages for run in runs if "hitl.case" in run["labels"]}
+    waiting = [_waiting(UUID(run["id"]), run["name"], run["labels"]) for run in runs.values()]
+    return sorted(waiting, key=lambda one: one.urgency)
 
 
 async def afind(run: str) -> UUID:
-    """The id of a flow run that is named by its id or its name.
+    """The id of a flow run that is named by its id, its name, its case, or the name that it had before it waited.
+
+    Of several, one that waits is meant.
 
     Raises:
-        UnknownRun: If there is none, or several have the name.
+        UnknownRun: If there is none, or several.
     """
     try:
         return UUID(run)
     except ValueError:
         pass
     async with _client() as client:
-        found = await client.read_flow_runs(flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[run])))
-    if len(found) != 1:
-        raise UnknownRun(f"{len(found)} flow runs are named {run!r}; `hitl inbox` lists what waits")
+        found = await _found(client, run)
+    found = [one for one in found if one.state and one.state.is_paused()] or found
+    if not found:
+        raise UnknownRun(f"0 flow runs are named {run!r} or are about a case {run!r}; `hitl inbox` lists what waits")
+    if len(found) > 1:
+        which = ", ".join(f"{one.id} ({visible(one.name)})" for one in found[:_TOLD])
+        raise UnknownRun(f"{len(found)} flow runs are meant by {run!r}: name one by its id: {which}")
     return found[0].id
+
+
+async def _found(client: PrefectClient, run: str) -> list[FlowRun]:
+    """The flow runs with this name, else of this case, else with this earlier name."""
+    if named := await client.read_flow_runs(flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[run]))):
+        return named
+    # Labels cannot be searched, names can: each of ours ends in its case, unless the flow names its runs itself.
+    wanted = FlowRunFilter(tags=FlowRunFilterTags(all_=[TAG]), name=FlowRunFilterName(like_=f"case {run}"))
+    near = await client.read_flow_runs(flow_run_filter=wanted)
+    if about := [one for one in near if one.labels.get("hitl.case") == run]:
+        return about
+    waiting = await read_waiting(client)
+    return [await client.read_flow_run(one.run_id) for one in waiting if run in (one.case, one.earlier_name)]
 
 
 async def ashow(run_id: UUID) -> WaitingForm:
@@ -181,7 +248,11 @@ async def _form(client: PrefectClient, run: FlowRun) -> WaitingForm:
     keyset = _keyset(run)
     schema = await client.read_flow_run_input(run.id, keyset["schema"])
     description = await client.read_flow_run_input(run.id, keyset["description"])
-    return WaitingForm(waiting=_waiting(run), description=json.loads(description), form_schema=json.loads(schema))
+    return WaitingForm(
+        waiting=_waiting(run.id, run.name, run.labels),
+        description=json.loads(description),
+        form_schema=json.loads(schema),
+    )
 
 
 async def _resume(client: PrefectClient, run_id: UUID, typed: dict[str, Any]) -> OrchestrationResult[Any]:
@@ -195,10 +266,7 @@ async def _resume(client: PrefectClient, run_id: UUID, typed: dict[str, Any]) ->
 
 async def runs_where(client: PrefectClient, kind: StateType) -> AsyncIterator[FlowRun]:
     """Our flow runs whose state is of one type, page by page, each once."""
-    wanted = FlowRunFilter(
-        tags=FlowRunFilterTags(all_=[TAG]),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[kind])),
-    )
+    wanted = _filter(kind)
     seen: set[UUID] = set()
     offset = 0
     # Sorted by id: by time, a run that joins between two pages would move all others.
@@ -209,6 +277,13 @@ async def runs_where(client: PrefectClient, kind: StateType) -> AsyncIterator[Fl
                 seen.add(run.id)
                 yield run
         offset += len(page)
+
+
+def _filter(kind: StateType) -> FlowRunFilter:
+    return FlowRunFilter(
+        tags=FlowRunFilterTags(all_=[TAG]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[kind])),
+    )
 
 
 async def _read(client: PrefectClient, run_id: UUID) -> FlowRun:
@@ -230,11 +305,11 @@ def _keyset(run: FlowRun) -> dict[str, str]:
     return keyset
 
 
-def _waiting(run: FlowRun) -> Waiting:
-    label: dict[str, Any] = run.labels
+def _waiting(run_id: UUID, name: str, label: Mapping[str, Any]) -> Waiting:
+    """What the labels of a run say; those of a run that began to wait under an older version lack some."""
     return Waiting(
-        run_id=run.id,
-        run_name=run.name,
+        run_id=run_id,
+        run_name=name,
         case=label["hitl.case"],
         task=label["hitl.task"],
         reason=label["hitl.reason"],
@@ -242,5 +317,10 @@ def _waiting(run: FlowRun) -> Waiting:
         attempt=label["hitl.attempt"],
         opened_at=label["hitl.opened_at"],
         deadline_at=label["hitl.deadline_at"] or None,
-        url=run_url(run.id),
+        expected_loss=None if label.get("hitl.expected_loss", "") == "" else label["hitl.expected_loss"],
+        people=json.loads(label.get("hitl.people", "[]")),
+        not_these=json.loads(label.get("hitl.not_these", "[]")),
+        role=label.get("hitl.role", "reviewer"),
+        earlier_name=label.get("hitl.run_name", ""),
+        url=run_url(run_id),
     )

@@ -7,7 +7,7 @@ from prefect.runtime import flow_run
 from hitl_prefect.answers import answer_type, problems_of
 from hitl_prefect.concluding import fallback_of
 from hitl_prefect.configured import store_of
-from hitl_prefect.desk import check_place, tag_run
+from hitl_prefect.desk import check_place
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.forms import check_form
 from hitl_prefect.frozen import Frozen
@@ -19,6 +19,7 @@ from hitl_prefect.people import Probes, check_people
 from hitl_prefect.policy import Policy
 from hitl_prefect.routing import check_rules
 from hitl_prefect.scorer_checks import check_agreement
+from hitl_prefect.signposts import tag_run
 from hitl_prefect.spending import check_prices
 
 __all__ = ["Opened", "check", "check_review", "check_reviewers", "make_case", "open_case"]
@@ -117,7 +118,7 @@ async def open_case(journal: Journal, opening: Opened) -> Opened:
     stands = journal.read("opened", Opened)
     if stands is None:
         _check_draft(case, opening.draft)
-        await tag_run(journal.client, journal.flow_run_id)
+        await tag_run(journal.client, journal.flow_run_id, case.task)
         stands = await journal.record("opened", opening)
     return stands.model_copy(update={"case": stands.case.model_copy(update={"answer": case.answer})})
 

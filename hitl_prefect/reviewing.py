@@ -4,28 +4,27 @@ Each time that somebody is asked is a round of its own, with a pause key of its 
 so a retry, an empty resume or an answer that did not apply can always be followed by another round.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import count
 from typing import Literal
 
 from prefect.utilities.asyncutils import run_coro_as_sync
 
-from hitl_prefect.bounds import out_of_bounds, within_bounds
 from hitl_prefect.briefs import Brief
-from hitl_prefect.desk import Round, Typed, Waited, check_place, close_round, tag_run, typed_in, wait_for_person
-from hitl_prefect.errors import AnswerRefused, ConfigError
-from hitl_prefect.forms import FormAnswer, build_form, read_form
+from hitl_prefect.desk import Round, Waited, check_place, close_round, typed_in, wait_for_person
+from hitl_prefect.errors import ConfigError
+from hitl_prefect.forms import build_form
+from hitl_prefect.hearing import hear
+from hitl_prefect.inbox_page import refresh_page
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.models import Case, Generation, Route, Score
-from hitl_prefect.notices import Event, Facts, Notice, Schedule, tell
+from hitl_prefect.notices import Event, Facts, Notice, tell
 from hitl_prefect.opening import check_reviewers
 from hitl_prefect.outcomes import RefusedAnswer, Review, Settlement, Verdict
 from hitl_prefect.panel import Ask, Heard, Silence, Sitting
 from hitl_prefect.policy import Policy
-from hitl_prefect.signatures import check_signature, statement_typed
-from hitl_prefect.signing import Statement
-from hitl_prefect.stakes import believed
-from hitl_prefect.telling import Told, facts_of, notices_of, settled_facts
+from hitl_prefect.signposts import settled_name, tag_run, tell_settled
+from hitl_prefect.telling import Told, deadline_of, facts_of, settled_facts, signs_of
 
 __all__ = ["areview", "review"]
 
@@ -66,9 +65,11 @@ async def areview(
     async with open_journal(case) as journal:
         if journal is None:
             raise ConfigError("a review needs a flow run: call it in the body of a function with @flow")
-        await tag_run(journal.client, journal.flow_run_id)
+        await tag_run(journal.client, journal.flow_run_id, case.task)
         sitting = Sitting(case=case, generation=generation, score=score, policy=policy, escalated_before=escalated)
-        return await _Asking(journal, how, sitting, route, earlier).settle()
+        done = await _Asking(journal, how, sitting, route, earlier).settle()
+        await _tell_settled(journal, case, done)
+        return done
 
 
 def review(
@@ -86,6 +87,13 @@ def review(
     return run_coro_as_sync(
         areview(case, generation, score, route, policy=policy, escalated=escalated, earlier=earlier)
     )
+
+
+async def _tell_settled(journal: Journal, case: Case, done: Review) -> None:
+    if done.settled is None:
+        return
+    if await tell_settled(journal.client, journal.flow_run_id, settled_name(case, done.settled)):
+        await refresh_page(journal.client, journal.flow_run_id)
 
 
 class _Asking:
@@ -122,7 +130,8 @@ class _Asking:
 
     async def _ask(self, number: int, ask: Ask) -> Round:
         asked = await self.journal.record(self._step("round", number), self._round(number, ask))
-        await wait_for_person(self.journal, asked, self._labels(asked), self._schedule(asked), self._message(asked))
+        step = self.journal.key(self._step("round", number))
+        await wait_for_person(self.journal, asked, signs_of(self.sitting, asked, self.route, step))
         return asked
 
     def _round(self, number: int, ask: Ask) -> Round:
@@ -136,7 +145,7 @@ class _Asking:
             how="suspended" if self.how == "suspended" else "paused",
             form=build_form(self._brief(ask, number, since)),
             ask=ask,
-            facts=facts_of(self.sitting, ask, self.route, self._deadline(ask, since)),
+            facts=facts_of(self.sitting, ask, self.route, deadline_of(self.sitting.policy, ask, since)),
             opens_as=self._opens_as(number, ask),
             opened_at=now,
             since=since,
@@ -153,7 +162,7 @@ class _Asking:
             ask=ask,
             errors=self.to_mend.errors if self.to_mend else (),
             typed=self.to_mend.typed if self.to_mend else None,
-            deadline_at=self._deadline(ask, since),
+            deadline_at=deadline_of(self.sitting.policy, ask, since),
             told=sitting.verdicts if ask.role in ("tie_breaker", "escalated") else (),
             # Only until somebody has said something of the draft itself: nobody else is told how a colleague did.
             probe=next(iter(sitting.probes), None) if ask.role == "reviewer" and not sitting.verdicts else None,
@@ -161,36 +170,6 @@ class _Asking:
             earlier=self.earlier,
             round_id=f"{self.journal.flow_run_id}/{sitting.generation.attempt}/{number}",
         )
-
-    def _deadline(self, ask: Ask, since: datetime) -> datetime | None:
-        """When the policy's end applies, also where the second group is asked before."""
-        if ask.silence_means is None or self.sitting.policy.on_deadline == "hold":
-            return None
-        return since + timedelta(seconds=self.sitting.policy.deadline_s)
-
-    def _labels(self, asked: Round) -> dict[str, str | float]:
-        blind, deadline_at = asked.ask.role == "blind", self._deadline(asked.ask, asked.since)
-        sure = None if blind else self.sitting.score.confidence
-        return {
-            "hitl.case": self.sitting.case.id,
-            "hitl.task": self.sitting.case.task,
-            "hitl.reason": "blind" if blind else self.route.reason,
-            "hitl.attempt": asked.attempt,
-            "hitl.opened_at": asked.opened_at.isoformat(),
-            "hitl.deadline_at": deadline_at.isoformat() if deadline_at else "",
-            # Labels are merged: an empty one takes the place of an earlier attempt's.
-            "hitl.confidence": "" if sure is None else sure,
-        }
-
-    def _message(self, asked: Round) -> str:
-        case, reason = self.sitting.case, str(self._labels(asked)["hitl.reason"])
-        return f"{case.task}, case {case.id}: {reason.replace('_', ' ')}"
-
-    def _schedule(self, asked: Round) -> Schedule:
-        """What the upkeep does while this round waits."""
-        step = self.journal.key(self._step("round", asked.number))
-        notices = notices_of(asked, self.sitting.policy)
-        return Schedule(step=step, wake_at=asked.ends_at, notices=notices)
 
     def _opens_as(self, number: int, ask: Ask) -> Literal["opened", "widened", "escalated"] | None:
         """What is told when a round opens."""
@@ -215,7 +194,7 @@ class _Asking:
             typed = await close_round(self.journal, asked)
         if typed is None:
             return await self._silence(asked, now) if over else None
-        heard = self._read(asked, typed)
+        heard = hear(asked, typed, self.sitting)
         return await self.journal.record(verdict if isinstance(heard, Verdict) else refused, heard)
 
     def _is_over(self, asked: Round, now: datetime) -> bool:
@@ -241,45 +220,3 @@ class _Asking:
             return
         await self._tell("settled", number, settled_facts(self.sitting, self.route, settled))
         await self.journal.record(row, Told(at=datetime.now(UTC)))
-
-    def _read(self, asked: Round, typed: Typed) -> Verdict | RefusedAnswer:
-        # A seeded draft never ships, so that it only matters which one was shown; that is recorded with the round.
-        if asked.ask.role != "seeded" and asked.form.draft_sha256 != self.sitting.generation.sha256:
-            return _refused(asked, typed, ("the draft is no longer the one that was shown",))
-        try:
-            answer = read_form(asked.form, self.sitting.case, typed.data)
-            verdict = self._verdict(asked, answer, typed.at)
-            check_signature(verdict, self._signed(asked, typed), self.sitting.policy)
-        except AnswerRefused as exc:
-            return _refused(asked, typed, exc.errors)
-        if objection := self.sitting.objection(verdict):
-            return _refused(asked, typed, (objection,))
-        return verdict
-
-    def _signed(self, asked: Round, typed: Typed) -> Statement:
-        """What a signature of this very submission would be over."""
-        form, case = asked.form, self.sitting.case
-        return statement_typed(
-            typed.data, form_schema=form.form_schema, description=form.description, task=case.task, case=case.id
-        )
-
-    def _verdict(self, asked: Round, answer: FormAnswer, at: datetime) -> Verdict:
-        shown_at = believed(answer.seen_at, asked.opened_at, at)
-        return Verdict(
-            **{**answer.model_dump(), "seen_at": shown_at},
-            attempt=asked.attempt,
-            draft_sha256=asked.form.draft_sha256,
-            form_sha256=asked.form.sha256,
-            opened_at=asked.opened_at,
-            decided_at=at,
-            role=asked.ask.role,
-        )
-
-
-def _refused(asked: Round, typed: Typed, errors: tuple[str, ...]) -> RefusedAnswer:
-    """An answer that does not apply; what is too much of it is cut, and stays whole where Prefect keeps it."""
-    if out_of_bounds(typed.data):
-        errors = (*errors, f"all that was typed stays in this flow run's input {asked.response_key}")
-    return RefusedAnswer(
-        errors=errors, typed=within_bounds(typed.data), form_sha256=asked.form.sha256, decided_at=typed.at
-    )

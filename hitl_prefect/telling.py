@@ -5,15 +5,17 @@ from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime
 
-from hitl_prefect.desk import Round
+from hitl_prefect.desk import Round, Signs
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Generation, Route
-from hitl_prefect.notices import Facts, excerpt, quoted
+from hitl_prefect.notices import Facts, Schedule, excerpt, quoted
 from hitl_prefect.outcomes import Settlement
 from hitl_prefect.panel import Ask, Sitting
 from hitl_prefect.policy import Policy
+from hitl_prefect.signposts import ask_labels, waiting_name
+from hitl_prefect.stakes import expected_loss
 
-__all__ = ["Told", "facts_of", "notices_of", "settled_facts"]
+__all__ = ["Told", "deadline_of", "facts_of", "notices_of", "settled_facts", "signs_of"]
 
 _PROBES = ("blind", "seeded")
 
@@ -53,6 +55,50 @@ def settled_facts(sitting: Sitting, route: Route, settled: Settlement) -> Facts:
         decision=settled.decision,
         decided_by=settled.decided_by,
     )
+
+
+def deadline_of(policy: Policy, ask: Ask, since: datetime) -> datetime | None:
+    """When the policy's end applies, also where the second group is asked before; `None` where it holds."""
+    if ask.silence_means is None or policy.on_deadline == "hold":
+        return None
+    return since + timedelta(seconds=policy.deadline_s)
+
+
+def signs_of(sitting: Sitting, asked: Round, route: Route, step: str) -> Signs:
+    """What Prefect's own pages, the inbox and the upkeep are told of a round while it waits.
+
+    Args:
+        sitting: What was heard before.
+        asked: The round.
+        route: Why a person is asked.
+        step: The key of the round in the run's journal.
+    """
+    case, reason = sitting.case, "blind" if asked.ask.role == "blind" else route.reason
+    quorum = {"answered": len(sitting.counted), "quorum": sitting.policy.quorum}
+    return Signs(
+        name=waiting_name(case, asked.ask, attempt=asked.attempt, **quorum),
+        message=f"{case.task}, case {case.id}: {reason.replace('_', ' ')}",
+        labels=_labels(sitting, asked, reason),
+        schedule=Schedule(step=step, wake_at=asked.ends_at, notices=notices_of(asked, sitting.policy)),
+    )
+
+
+def _labels(sitting: Sitting, asked: Round, reason: str) -> dict[str, str | float]:
+    """One that is unknown is empty: labels are merged, and an earlier attempt's would stand."""
+    blind, deadline_at = asked.ask.role == "blind", deadline_of(sitting.policy, asked.ask, asked.since)
+    sure = None if blind else sitting.score.confidence
+    loss = None if blind else expected_loss(sitting.policy, sitting.generation, sitting.score)
+    return {
+        "hitl.case": sitting.case.id,
+        "hitl.task": sitting.case.task,
+        "hitl.reason": reason,
+        "hitl.attempt": asked.attempt,
+        "hitl.opened_at": asked.opened_at.isoformat(),
+        "hitl.deadline_at": deadline_at.isoformat() if deadline_at else "",
+        "hitl.confidence": "" if sure is None else sure,
+        "hitl.expected_loss": "" if loss is None else loss,
+        **ask_labels(asked.ask),
+    }
 
 
 def notices_of(asked: Round, policy: Policy) -> dict[str, datetime]:

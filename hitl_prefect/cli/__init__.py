@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from hitl_prefect._version import __version__
-from hitl_prefect.cli.answering import answer, inbox, show
+from hitl_prefect.cli.answering import answer, show
 from hitl_prefect.cli.asking import ask
 from hitl_prefect.cli.automations import init_automations
 from hitl_prefect.cli.demo import demo
 from hitl_prefect.cli.doctor import doctor
+from hitl_prefect.cli.inbox import inbox
 from hitl_prefect.cli.keys import keys
 from hitl_prefect.cli.reviewers import reviewers
 from hitl_prefect.cli.verifying import verify

@@ -1,4 +1,4 @@
-"""`hitl inbox`, `hitl show`, `hitl answer`."""
+"""`hitl show` and `hitl answer`."""
 
 import asyncio
 import getpass
@@ -14,39 +14,23 @@ from hitl_prefect.answer_files import answer_in_file, answer_in_words
 from hitl_prefect.cli.bulk import planned, send_all, tell_plan, tell_sent
 from hitl_prefect.cli.editing import answer_file, read_answer_file
 from hitl_prefect.cli.interview import NothingSent, interview
-from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, say_markdown, table
+from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, say_markdown
 from hitl_prefect.errors import AnswerRefused, ConfigError
 from hitl_prefect.form_checks import check_typed
 from hitl_prefect.forms import Form
-from hitl_prefect.inbox import Waiting, WaitingForm, aanswer, afind, ainbox, ashow
+from hitl_prefect.inbox import WaitingForm, aanswer, afind, ashow
 from hitl_prefect.inert import visible
 from hitl_prefect.outcomes import Decision
 from hitl_prefect.selecting import Selection
 
-__all__ = ["answer", "inbox", "show"]
-
-
-async def inbox(*, json: AsJson = False) -> int:
-    """List what waits for a person, the longest waiting first.
-
-    Args:
-        json: Print JSON.
-    """
-    waiting = await ainbox()
-    if json:
-        print_json({"waiting": waiting})
-    elif waiting:
-        say(waiting_table(waiting))
-    else:
-        say("Nothing waits for a person.")
-    return 0
+__all__ = ["answer", "show"]
 
 
 async def show(run: str, *, json: AsJson = False) -> int:
     """Show what a person is asked.
 
     Args:
-        run: The flow run, by id or by name.
+        run: The flow run, by its id, its name, or its case.
         json: Print JSON.
     """
     form = await _waiting_form(run)
@@ -56,7 +40,7 @@ async def show(run: str, *, json: AsJson = False) -> int:
     decisions = ", ".join(form.decisions)
     say_markdown(form.description)
     say(f"\nOpen {form.waiting.url}")
-    say(f"or `hitl answer {form.waiting.run_name} --draft {form.draft_sha256[:12]} --decision …`, one of: {decisions}")
+    say(f"or `hitl answer {form.waiting.run_id} --draft {form.draft_sha256[:12]} --decision …`, one of: {decisions}")
     return 0
 
 
@@ -81,7 +65,7 @@ def answer(
     """Answer one waiting flow run, or with `--task` or `--where` many. Without `--decision` you are asked.
 
     Args:
-        run: The flow run, by id or by name.
+        run: The flow run, by its id, its name, or its case.
         decision: approve, edit, reject, retry or escalate.
         answer: For `edit`: the answer as JSON; where the answer is one text, plain words do.
         answer_file: For `edit`: a file that holds the answer, text to the letter and all else as JSON.
@@ -192,37 +176,6 @@ def _answer_many(
 
 async def _waiting_form(run: str) -> WaitingForm:
     return await ashow(await afind(run))
-
-
-def waiting_table(waiting: list[Waiting]) -> str:
-    """What waits, as a table with a link below each row's facts."""
-    now = datetime.now(UTC)
-    return table(
-        [
-            {
-                "case": one.case,
-                "task": one.task,
-                "why": one.reason.replace("_", " "),
-                "confidence": one.confidence,
-                "age": age((now - one.opened_at).total_seconds()),
-                "run": one.run_name,
-                "answer at": one.url,
-            }
-            for one in waiting
-        ]
-    )
-
-
-def age(seconds: float) -> str:
-    """A duration in its largest unit.
-
-    >>> age(7300)
-    '2 h'
-    """
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)} {unit}"
-    return f"{int(seconds)} s"
 
 
 def _user() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_UI_URL, temporary_settings
 
-from hitl_prefect.cli.answering import waiting_table
+from hitl_prefect.cli.inbox import waiting_table
 from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, table
 from hitl_prefect.demo.processes import PrefectServer, prefect_server, served_flow
 from hitl_prefect.demo.story import (
@@ -91,7 +91,7 @@ async def _ask(server: PrefectServer, tell: Tell, *, by_script: bool) -> None:
         tell("No person at a terminal: a script answers through the same endpoint as the Prefect UI.")
     elif waiting:
         tell("Open a link, then Resume (in the three-dots menu at the top right), or in another terminal:")
-        tell(f"  PREFECT_API_URL={server.api_url} hitl answer {waiting[0].run_name} --decision approve\n")
+        tell(f"  PREFECT_API_URL={server.api_url} hitl answer {waiting[0].run_id} --decision approve\n")
 
 
 def _conclude(outcomes: list[Outcome[str]], tell: Tell) -> None:

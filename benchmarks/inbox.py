@@ -1,0 +1,114 @@
+"""`hitl inbox` with thousands of waiting runs, against a real Prefect server on SQLite.
+
+```shell
+python -m benchmarks.inbox                # 5,000 runs, each number the median of five
+```
+
+The runs are created already suspended, through Prefect's bulk endpoint, with the labels that a review writes. The
+second column relates each time to `import prefect` in a new process of the same machine.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from argparse import ArgumentParser
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from hitl_prefect.demo.processes import PrefectServer, prefect_server
+
+__all__ = ["main", "open_reviews"]
+
+_PER_CALL = 100
+"""As many as Prefect's bulk endpoint takes."""
+
+
+def open_reviews(server: PrefectServer, count: int) -> None:
+    """Create flow runs that wait for a person."""
+    with httpx.Client(base_url=server.api_url, timeout=120, trust_env=False) as api:
+        flow_id = api.post("/flows/", json={"name": "inbox"}).raise_for_status().json()["id"]
+        deployment = api.post("/deployments/", json={"name": "inbox", "flow_id": flow_id}).raise_for_status().json()
+        for start in range(0, count, _PER_CALL):
+            runs = [_run(number) for number in range(start, min(start + _PER_CALL, count))]
+            _create(api, f"/deployments/{deployment['id']}/create_flow_run/bulk", runs)
+
+
+def _create(api: httpx.Client, path: str, runs: list[dict[str, Any]]) -> None:
+    """Create all of them: where SQLite is locked, the endpoint fails single runs and the call succeeds."""
+    while runs:
+        response = api.post(path, json=runs)
+        made = response.json()["results"] if response.status_code < 300 else []
+        done = [one["status"] != "FAILED" for one in made]
+        runs = [run for run, ok in zip(runs, done, strict=True) if not ok] if made else runs
+
+
+def _run(number: int) -> dict[str, Any]:
+    opened = datetime.now(UTC) - timedelta(minutes=number % 600)
+    keys = {part: f"suspended-review-{part}" for part in ("schema", "description", "response")}
+    waits = {"pause_reschedule": True, "pause_key": "review", "run_input_keyset": keys}
+    return {
+        "idempotency_key": f"inbox-{number}",
+        "name": f"Review: invoices · case {number}",
+        "parameters": {"document": "Invoice 4711 of ACME for 12.50. " * 20},
+        "tags": ["hitl", "task:invoices", "waiting"],
+        "state": {"type": "PAUSED", "name": "Suspended", "state_details": waits},
+        "labels": {
+            "hitl.case": str(number),
+            "hitl.task": "invoices",
+            "hitl.reason": "below_bar",
+            "hitl.attempt": 1,
+            "hitl.opened_at": opened.isoformat(),
+            "hitl.deadline_at": (opened + timedelta(days=3)).isoformat(),
+            "hitl.confidence": 0.6,
+            "hitl.expected_loss": number % 97 + 0.5,
+            "hitl.people": json.dumps(["ada", "bob"]),
+            "hitl.not_these": "[]",
+            "hitl.role": "reviewer",
+            "hitl.run_name": f"quick-otter-{number}",
+        },
+    }
+
+
+def _seconds(server: PrefectServer, *command: str) -> float:
+    environment = {**os.environ, "PREFECT_API_URL": server.api_url, "PREFECT_HOME": str(server.home)}
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, *command], check=True, env=environment, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - begun
+
+
+_COMMANDS = {
+    "import prefect": ("-c", "import prefect"),
+    "hitl --version": ("-m", "hitl_prefect", "--version"),
+    "hitl inbox": ("-m", "hitl_prefect", "inbox"),
+    "hitl inbox --json": ("-m", "hitl_prefect", "inbox", "--json"),
+    "hitl inbox --limit 20": ("-m", "hitl_prefect", "inbox", "--limit", "20"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print one row per command."""
+    parser = ArgumentParser(prog="python -m benchmarks.inbox", description=__doc__)
+    parser.add_argument("--waiting", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=5)
+    asked = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="hitl-inbox-") as folder, prefect_server(Path(folder)) as server:
+        open_reviews(server, asked.waiting)
+        taken = {
+            name: statistics.median(_seconds(server, *command) for _ in range(asked.rounds))
+            for name, command in _COMMANDS.items()
+        }
+    print(f"{asked.waiting} waiting\n\n| command | seconds | ratio |\n| --- | --- | --- |")
+    for name, seconds in taken.items():
+        print(f"| `{name}` | {seconds:.2f} | {seconds / taken['import prefect']:.1f} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""What came back from a form, made a verdict: or an answer that does not apply, with the reasons."""
+
+from datetime import datetime
+
+from hitl_prefect.bounds import out_of_bounds, within_bounds
+from hitl_prefect.desk import Round, Typed
+from hitl_prefect.errors import AnswerRefused
+from hitl_prefect.forms import FormAnswer, read_form
+from hitl_prefect.outcomes import RefusedAnswer, Verdict
+from hitl_prefect.panel import Sitting
+from hitl_prefect.signatures import check_signature, statement_typed
+from hitl_prefect.signing import Statement
+from hitl_prefect.stakes import believed
+
+__all__ = ["hear"]
+
+
+def hear(asked: Round, typed: Typed, sitting: Sitting) -> Verdict | RefusedAnswer:
+    """Read what somebody typed, as the form, the answer type, the policy and the earlier answers allow it."""
+    # A seeded draft never ships, so that it only matters which one was shown; that is recorded with the round.
+    if asked.ask.role != "seeded" and asked.form.draft_sha256 != sitting.generation.sha256:
+        return _refused(asked, typed, ("the draft is no longer the one that was shown",))
+    try:
+        verdict = _verdict(asked, read_form(asked.form, sitting.case, typed.data), typed.at)
+        check_signature(verdict, _submitted(asked, typed, sitting), sitting.policy)
+    except AnswerRefused as exc:
+        return _refused(asked, typed, exc.errors)
+    objection = sitting.objection(verdict)
+    return _refused(asked, typed, (objection,)) if objection else verdict
+
+
+def _submitted(asked: Round, typed: Typed, sitting: Sitting) -> Statement:
+    """What a signature of this very submission would be over."""
+    form, case = asked.form, sitting.case
+    return statement_typed(
+        typed.data, form_schema=form.form_schema, description=form.description, task=case.task, case=case.id
+    )
+
+
+def _verdict(asked: Round, answer: FormAnswer, at: datetime) -> Verdict:
+    return Verdict(
+        **{**answer.model_dump(), "seen_at": believed(answer.seen_at, asked.opened_at, at)},
+        attempt=asked.attempt,
+        draft_sha256=asked.form.draft_sha256,
+        form_sha256=asked.form.sha256,
+        opened_at=asked.opened_at,
+        decided_at=at,
+        role=asked.ask.role,
+    )
+
+
+def _refused(asked: Round, typed: Typed, errors: tuple[str, ...]) -> RefusedAnswer:
+    """An answer that does not apply; what is too much of it is cut, and stays whole where Prefect keeps it."""
+    if out_of_bounds(typed.data):
+        errors = (*errors, f"all that was typed stays in this flow run's input {asked.response_key}")
+    return RefusedAnswer(
+        errors=errors, typed=within_bounds(typed.data), form_sha256=asked.form.sha256, decided_at=typed.at
+    )
