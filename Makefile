@@ -39,7 +39,7 @@ bench-inbox: .venv/.dev
 	$(BIN)/python -m benchmarks.inbox $(ARGS)
 
 screenshots: .venv/.dev
-	HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser/test_whole_way.py tests/browser/test_inbox_page.py
+	HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser/test_whole_way.py
 
 clean:
 	rm -rf .venv build dist hitl-demo
