@@ -39,8 +39,7 @@ bench-inbox: .venv/.dev
 	$(BIN)/python -m benchmarks.inbox $(ARGS)
 
 screenshots: .venv/.dev
-	HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser/test_inbox_page.py \
-		$$(grep -l 'import picture$$' tests/browser/test_*.py)
+	HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest $$(grep -l 'import picture$$' tests/browser/test_*.py)
 
 clean:
 	rm -rf .venv build dist hitl-demo
