@@ -57,25 +57,14 @@ def mailbox():
 
 
 @pytest.fixture(scope="module")
-def hitl(resident):
-    """The command line, as a user of the resident's server."""
-
-    def run(*arguments):
-        command = [sys.executable, "-m", "hitl_prefect", *arguments]
-        return subprocess.run(command, env=resident.server.env, capture_output=True, text=True, timeout=120)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def automated(resident, mailbox, hitl):
+def automated(resident, mailbox):
     """A block that posts to the mailbox, and the automations that the command makes; both gone afterwards."""
     url, got = mailbox
     said = {"subject": "{{subject}}", "body": "{{body}}"}
     with resident.connected():
         CustomWebhookNotificationBlock(name="desk", url=url, json_data=said).save("desk", overwrite=True)
         FolderStoreBlock(path="outcomes").save("silent", overwrite=True)
-    made = hitl("init-automations", "--block", BLOCK, "--on", "opened,settled", "--task", "invoices", "--json")
+    made = resident.hitl("init-automations", "--block", BLOCK, "--on", "opened,settled", "--task", "invoices", "--json")
     assert made.returncode == 0, made.stderr
     yield got, json.loads(made.stdout)["automations"]
     with resident.connected():
@@ -117,12 +106,12 @@ def test_a_chat_gets_one_message_per_step_with_the_link_and_no_word_of_the_case(
     assert [word for word in (document, "ACME") if word in json.dumps(got())] == []
 
 
-def test_the_command_may_be_run_twice(automated, hitl):
+def test_the_command_may_be_run_twice(automated):
     """It knows its automations by their names, says what it will do, and changes what became different."""
     _, made = automated
     options = ("--block", BLOCK, "--on", "opened,overdue", "--task", "invoices")
-    planned = hitl("init-automations", *options, "--dry-run").stdout
-    again = hitl("init-automations", *options, "--json").stdout
+    planned = resident.hitl("init-automations", *options, "--dry-run").stdout
+    again = resident.hitl("init-automations", *options, "--json").stdout
 
     name = f"hitl opened: {BLOCK}, task invoices"
     assert made[0] == {"name": name, "does": "create"}
@@ -139,9 +128,9 @@ def test_the_command_may_be_run_twice(automated, hitl):
     ],
     ids=["no such block", "no notification block", "no such event"],
 )
-def test_what_cannot_be_made_is_refused_by_name(automated, hitl, arguments, code, says):
+def test_what_cannot_be_made_is_refused_by_name(automated, arguments, code, says):
     """Before anything is saved."""
-    done = hitl("init-automations", *arguments)
+    done = resident.hitl("init-automations", *arguments)
 
     assert (done.returncode, says in done.stderr) == (code, True), done.stderr
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from hitl_prefect.keys import make_key, private_key
+from hitl_prefect.keys import keys_folder, make_key, private_key
 from hitl_prefect.policy import Policy
 from hitl_prefect.signatures import statement_typed
 from hitl_prefect.signing import sign_verdict
@@ -30,10 +30,8 @@ class Desk:
         make_key("mallory")
 
     def hitl(self, *arguments):
-        server = self.resident.server
-        environment = {**os.environ, "PREFECT_API_URL": server.api_url, "PREFECT_HOME": str(server.home)}
-        command = [sys.executable, "-m", "hitl_prefect", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        with_keys = {"HITL_KEYS": str(self.folder / "keys")}
+        return self.resident.hitl(*arguments, **with_keys)
 
     @property
     def store(self):
@@ -140,9 +138,10 @@ def test_two_signatures_make_a_quorum_and_a_changed_one_is_found(resident, desk,
 def test_who_has_no_key_here_is_told_and_nothing_is_sent(resident, desk, document):
     """The run goes on waiting."""
     run = desk.start(document)
-    done = desk.hitl("answer", run, "--reviewer", "nobody", "--decision", "approve")
+    keys_folder().joinpath("eve.pem").unlink()
+    done = desk.hitl("answer", run, "--reviewer", "eve", "--decision", "approve")
 
-    assert (done.returncode, "make one with `hitl keys make nobody`" in done.stderr) == (1, True)
+    assert (done.returncode, "make one with `hitl keys make eve`" in done.stderr) == (1, True)
     assert resident.state(run) == "Suspended"
 
 
