@@ -106,7 +106,7 @@ def test_a_chat_gets_one_message_per_step_with_the_link_and_no_word_of_the_case(
     assert [word for word in (document, "ACME") if word in json.dumps(got())] == []
 
 
-def test_the_command_may_be_run_twice(automated):
+def test_the_command_may_be_run_twice(resident, automated):
     """It knows its automations by their names, says what it will do, and changes what became different."""
     _, made = automated
     options = ("--block", BLOCK, "--on", "opened,overdue", "--task", "invoices")
@@ -128,7 +128,7 @@ def test_the_command_may_be_run_twice(automated):
     ],
     ids=["no such block", "no notification block", "no such event"],
 )
-def test_what_cannot_be_made_is_refused_by_name(automated, arguments, code, says):
+def test_what_cannot_be_made_is_refused_by_name(resident, automated, arguments, code, says):
     """Before anything is saved."""
     done = resident.hitl("init-automations", *arguments)
 
