@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hitl_prefect.messages import Image, Message
     from hitl_prefect.models import Case, Generation, Route, Score
     from hitl_prefect.outcomes import Outcome, Review, Verdict
+    from hitl_prefect.people import Probes, SecondOpinion
     from hitl_prefect.policy import Policy, Rule
     from hitl_prefect.reporting import areport_reviewers, report_reviewers
     from hitl_prefect.resolving import aresolve_case, resolve_case
@@ -50,11 +51,13 @@ __all__ = [
     "Message",
     "Outcome",
     "Policy",
+    "Probes",
     "ReadyCase",
     "Review",
     "Route",
     "Rule",
     "Score",
+    "SecondOpinion",
     "SubmittedBatch",
     "Verdict",
     "__version__",
@@ -112,6 +115,7 @@ _HOME = {
     "messages": ("Image", "Message"),
     "models": ("Case", "Generation", "Route", "Score"),
     "outcomes": ("Outcome", "Review", "Verdict"),
+    "people": ("Probes", "SecondOpinion"),
     "policy": ("Policy", "Rule"),
     "reporting": ("areport_reviewers", "report_reviewers"),
     "resolving": ("aresolve_case", "resolve_case"),
