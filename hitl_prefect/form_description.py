@@ -151,7 +151,7 @@ def _facts(case: Case, generation: Generation, deadline_at: datetime | None) -> 
         "Task": case.task,
         "Attempt": str(generation.attempt),
         "Model": f"{generation.provider}:{generation.model}",
-        "Draft sha256": generation.sha256,
+        "Draft": generation.sha256[:12],
         **{f"{key}": str(value) for key, value in case.metadata.items()},
     }
     if deadline_at is not None:
