@@ -358,7 +358,7 @@ def test_the_description_says_why_and_names_the_draft() -> None:
         "` stated 0.50 `",
         "```text\nExtract the invoice.\n```",
         '"vendor": "Acme"',
-        form.draft_sha256,
+        f"Draft: {form.draft_sha256[:12]} `",
         "2026-01-04 00:00:00 UTC",
     ):
         assert part in form.description
