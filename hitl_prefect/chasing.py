@@ -18,6 +18,7 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.logging import get_logger
 from prefect.states import AwaitingRetry, Scheduled
 from prefect.utilities.asyncutils import run_coro_as_sync
+from pydantic import ValidationError
 
 from hitl_prefect.desk import Round
 from hitl_prefect.frozen import Frozen
@@ -127,7 +128,11 @@ async def _for_each(due: _Due, act: _Act) -> list[Chased]:
 
 def _is_due(run: FlowRun, due: _Due) -> bool:
     labels: dict[str, Any] = run.labels
-    schedule = Schedule.of(labels)
+    try:
+        schedule = Schedule.of(labels)
+    except ValidationError:
+        get_logger("hitl").warning("flow run %s is not chased: its label hitl.schedule is no schedule", run.id)
+        return False
     return schedule is not None and due(schedule, datetime.now(UTC))
 
 
@@ -137,11 +142,11 @@ async def _chase(client: PrefectClient, run: FlowRun, due: _Due, act: _Act) -> l
         now = await client.read_flow_run(run.id)
         waits = now.state is not None and now.state.is_paused()
         did = await act(client, now) if waits and _is_due(now, due) else []
-    except (ObjectNotFound, PrefectHTTPStatusError, httpx.TransportError) as exc:
+    except (ObjectNotFound, PrefectHTTPStatusError, httpx.TransportError, ValidationError) as exc:
         get_logger("hitl").warning("flow run %s is left for later (%s)", run.id, type(exc).__name__)
         return []
-    label: dict[str, Any] = run.labels
-    return [Chased(run_id=run.id, task=label["hitl.task"], case=label["hitl.case"], did=one) for one in did]
+    task, case = (str(run.labels.get(f"hitl.{name}", "")) for name in ("task", "case"))
+    return [Chased(run_id=run.id, task=task, case=case, did=one) for one in did]
 
 
 async def _wake(client: PrefectClient, run: FlowRun) -> list[str]:

@@ -19,6 +19,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.logging import get_logger
 from prefect.settings import PREFECT_API_URL
 from pydantic import JsonValue
 from pydantic_core import from_json
@@ -137,8 +138,7 @@ async def read_waiting(client: PrefectClient) -> list[Waiting]:
 
     pages = await asyncio.gather(*map(page, range(0, count, _PAGE)))
     runs = {run["id"]: run for runs in pages for run in runs if "hitl.case" in run["labels"]}
-    waiting = [_waiting(UUID(run["id"]), run["name"], run["labels"]) for run in runs.values()]
-    return sorted(waiting, key=lambda one: one.urgency)
+    return sorted(filter(None, map(_listed, runs.values())), key=lambda one: one.urgency)
 
 
 async def afind(run: str) -> UUID:
@@ -303,6 +303,15 @@ def _keyset(run: FlowRun) -> dict[str, str]:
         state = run.state.name if run.state else "without a state"
         raise NotWaiting(f"flow run {run.id} ({run.name}) does not wait for a person: it is {state}")
     return keyset
+
+
+def _listed(run: Mapping[str, Any]) -> Waiting | None:
+    """A run of a list; `None` where its labels were broken: the others are listed all the same."""
+    try:
+        return _waiting(UUID(run["id"]), run["name"], run["labels"])
+    except (KeyError, ValueError, TypeError) as exc:
+        get_logger("hitl").warning("flow run %s waits and is not listed: its labels are broken: %r", run["id"], exc)
+        return None
 
 
 def _waiting(run_id: UUID, name: str, label: Mapping[str, Any]) -> Waiting:

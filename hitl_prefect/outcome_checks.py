@@ -5,15 +5,15 @@ A check may raise `ValueError` where an outcome cannot be gone through again; th
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Never
 
 from pydantic import JsonValue
 
 from hitl_prefect.canonical import canonical_bytes
-from hitl_prefect.models import Case
+from hitl_prefect.models import Case, Generation, Score
 from hitl_prefect.outcomes import IndexEntry, Outcome, Settlement, Verdict, index_key, outcome_key
-from hitl_prefect.panel import Ask, Heard, Sitting
-from hitl_prefect.people import Probes
+from hitl_prefect.panel import Ask, Heard, Silence, Sitting
+from hitl_prefect.people import Probes, among
 from hitl_prefect.policy import Policy
 from hitl_prefect.routing import route
 from hitl_prefect.signatures import SignatureState, signature_state
@@ -81,29 +81,108 @@ def _is_about_its_drafts(stored: Stored) -> Iterator[str]:
 
 def _ships_what_was_settled(stored: Stored) -> Iterator[str]:
     outcome = stored.outcome
-    settled = outcome.review.settled if outcome.review else None
-    by_people = outcome.decided_by in ("human", "quorum")
-    if settled is None and by_people:
-        yield f"it was decided by {outcome.decided_by}, and holds no review"
-    elif settled is not None and by_people:
-        if not _same_ending(settled, outcome.decision, outcome.final_answer, outcome.decided_by):
-            yield "its final answer is not what its review settled"
-    elif outcome.decision == "accept" and not _same(outcome.final_answer, outcome.generation.answer):
-        yield "its final answer is not the draft that was accepted"
-    if outcome.route.action == "review" and outcome.decided_by == "model":
+    settled, who = outcome.review.settled if outcome.review else None, outcome.decided_by
+    if who == "model":
+        yield from _is_the_models_own(outcome)
+    elif who not in ("human", "quorum", "deadline"):
+        yield f"it says that it was decided by {who}, and nothing decides under that name"
+    elif settled is None:
+        yield f"it was decided by {who}, and holds no review"
+    elif not _same_ending(settled, outcome.decision, _settled_answer(outcome), who):
+        yield "its final answer is not what its review settled"
+
+
+def _is_the_models_own(outcome: Outcome[JsonValue]) -> Iterator[str]:
+    if outcome.route.action == "review":
         yield "it was sent to a person and decided by the model"
+    if outcome.decision != "accept" or not _same(outcome.final_answer, outcome.generation.answer):
+        yield "its final answer is not the draft that was accepted"
+    if outcome.review is not None:
+        yield "it was decided by the model, and holds a review"
+
+
+def _settled_answer(outcome: Outcome[JsonValue]) -> JsonValue:
+    """What the settlement must say of the final answer; of a fallback nothing, since the policy holds it."""
+    return None if outcome.decision == "fallback" else outcome.final_answer
 
 
 def _settled_by_its_verdicts(stored: Stored) -> Iterator[str]:
-    """The policy comes to the same settlement again from the verdicts alone."""
+    """The policy asks these people in this order and as these roles, and comes to the same settlement again."""
     outcome, policy = stored.outcome, stored.policy
-    if outcome.review is None or policy is None or outcome.decided_by not in ("human", "quorum"):
+    if outcome.review is None or policy is None:
         return
-    settled, again = outcome.review.settled, _sitting(outcome, policy).next_step()
-    if isinstance(again, Ask):
-        yield f"its policy asks somebody more: a {again.role}'s verdict is missing"
-    elif not _same_ending(settled, again.decision, again.answer, again.decided_by):
+    again: Sitting | None = None
+    for generation, score in _attempts(outcome):
+        found = _heard_again(outcome, policy, generation, score, escalated=again is not None and again.escalated)
+        if isinstance(found, str):
+            yield found
+            return
+        again = found
+    if again is not None:
+        yield from _settled_as(outcome.review.settled, again.next_step())
+
+
+def _settled_as(settled: Settlement, step: Ask | Settlement) -> Iterator[str]:
+    if settled.decided_by == "deadline":
+        if isinstance(step, Settlement):
+            yield "its verdicts settle it, and it says that the deadline did"
+    elif isinstance(step, Ask):
+        yield f"its policy asks somebody more: a {step.role}'s verdict is missing"
+    elif not _same_ending(settled, step.decision, step.answer, step.decided_by) or settled.dissent != step.dissent:
         yield "its verdicts do not lead to what it says was settled"
+
+
+def _attempts(outcome: Outcome[JsonValue]) -> Iterator[tuple[Generation, Score]]:
+    yield from ((one.generation, one.score) for one in outcome.earlier)
+    yield outcome.generation, outcome.score
+
+
+def _heard_again(
+    outcome: Outcome[JsonValue], policy: Policy, generation: Generation, score: Score, *, escalated: bool
+) -> Sitting | str:
+    """All that was said of one draft; or why the policy would not have asked for it."""
+    sitting = Sitting(
+        case=_case(outcome),
+        generation=generation,
+        score=score,
+        # Probes decide nothing, and are left out.
+        policy=policy.model_copy(update={"probes": Probes()}),
+        escalated_before=escalated,
+    )
+    for said in outcome.review.verdicts if outcome.review else ():
+        if said.attempt != generation.attempt:
+            continue
+        sitting, ask = _asked(sitting, said)
+        if ask is None or ask.role != said.role:
+            return f"{_who(said)} was given as {said.role}, and its policy asks nobody as that there"
+        if not _may_answer(ask, said, policy.widen_to if outcome.review and outcome.review.widened else ()):
+            return f"{_who(said)} counts as one whom its policy does not ask there"
+        sitting = _with(sitting, ask, said)
+    return sitting
+
+
+def _asked(sitting: Sitting, said: Verdict) -> tuple[Sitting, Ask | None]:
+    """Who is asked when somebody answers; what only the clock or the answer type knows is taken from the answer."""
+    step = sitting.next_step()
+    if isinstance(step, Ask) and said.role == "escalated" != step.role and sitting.policy.on_deadline == "escalate":
+        sitting = _with(sitting, step, Silence(at=said.decided_at))
+        step = sitting.next_step()
+    if isinstance(step, Settlement) and said.role == "tie_breaker":
+        # A majority's answer that the answer type refuses went to a tie-breaker.
+        refusing = sitting.case.model_copy(update={"answer": Never})
+        step = sitting.model_copy(update={"case": refusing}).next_step()
+    return sitting, step if isinstance(step, Ask) else None
+
+
+def _may_answer(ask: Ask, said: Verdict, widened_to: tuple[str, ...]) -> bool:
+    if among(said.reviewer, ask.not_these) or (ask.named and not said.reviewer):
+        return False
+    others = widened_to if ask.role != "escalated" else ()
+    return not ask.people or among(said.reviewer, (*ask.people, *others))
+
+
+def _with(sitting: Sitting, ask: Ask, said: Verdict | Silence) -> Sitting:
+    return sitting.model_copy(update={"heard": (*sitting.heard, Heard(ask=ask, said=said))})
 
 
 def _is_decided_by_whom_its_policy_lets(stored: Stored) -> Iterator[str]:
@@ -116,6 +195,8 @@ def _is_decided_by_whom_its_policy_lets(stored: Stored) -> Iterator[str]:
         yield f"its policy sends it to a person ({again.reason.replace('_', ' ')}), and the model decided"
     if outcome.decided_by == "deadline" and outcome.decision != policy.on_deadline:
         yield f"its deadline decided {outcome.decision!r}, and its policy says {policy.on_deadline!r}"
+    elif outcome.decision == "fallback" and not _tells_the_same(policy.fallback, outcome.final_answer):
+        yield "its final answer is not the fallback of its policy"
 
 
 def _is_signed(stored: Stored) -> Iterator[str]:
@@ -141,22 +222,6 @@ CHECKS: tuple[Check, ...] = (
 """What is checked of each outcome; each yields one sentence per finding."""
 
 
-def _sitting(outcome: Outcome[JsonValue], policy: Policy) -> Sitting:
-    """The reviewing of the last draft, as far as verdicts tell; probes decide nothing, and are left out."""
-    review = outcome.review
-    verdicts = review.verdicts if review else ()
-    return Sitting(
-        case=_case(outcome),
-        generation=outcome.generation,
-        score=outcome.score,
-        policy=policy.model_copy(update={"probes": Probes()}),
-        heard=tuple(
-            Heard(ask=Ask(role=one.role), said=one) for one in verdicts if one.attempt == outcome.generation.attempt
-        ),
-        escalated_before=review.escalated if review else False,
-    )
-
-
 def _case(outcome: Outcome[JsonValue]) -> Case:
     """The case as far as it is stored.
 
@@ -173,6 +238,21 @@ def _same_ending(settled: Settlement, decision: str, answer: JsonValue, decided_
 
 def _same(one: JsonValue, other: JsonValue) -> bool:
     return canonical_bytes(one) == canonical_bytes(other)
+
+
+def _tells_the_same(one: JsonValue, stored: JsonValue) -> bool:
+    """Whether an answer can be what the answer type made of another: it may add or drop fields, and change a kind."""
+    if isinstance(one, dict) and isinstance(stored, dict):
+        return all(_tells_the_same(one[name], stored[name]) for name in one.keys() & stored.keys())
+    if isinstance(one, list) and isinstance(stored, list):
+        return len(one) == len(stored) and all(map(_tells_the_same, one, stored))
+    if isinstance(one, str) and isinstance(stored, str):
+        return one.strip() == stored.strip()
+    return one == stored or _kind(one) is not _kind(stored)
+
+
+def _kind(value: JsonValue) -> type:
+    return int if isinstance(value, float) else type(value)
 
 
 def _who(verdict: Verdict) -> str:

@@ -108,6 +108,8 @@ def _problems(check: Check, stored: Stored) -> list[str]:
         return list(check(stored))
     except ValueError as exc:
         return [f"it cannot be gone through again: {'; '.join(problems_of(exc))}"]
+    except ConfigError as exc:
+        return [f"it cannot be gone through again: {exc}"]
 
 
 def _read(store: Store, index: str, policies: Policies) -> Stored | Finding:

@@ -104,7 +104,9 @@ class Replay(AbstractCapability[Any]):
         handler: Any,
     ) -> Any:
         """Run the tool, unless its result stands in the journal."""
-        step = f"done-{hashlib.sha256(call.tool_call_id.encode()).hexdigest()[:16]}"
+        # Not by the id alone: some servers count anew in each turn, and an approved call would read another's result.
+        named = "\n".join((call.tool_call_id, call.tool_name, call.args_as_json_str()))
+        step = f"done-{hashlib.sha256(named.encode()).hexdigest()[:16]}"
         if (found := self.journal.read(step, _Done)) is None:
             found = await self.journal.record(step, _done(call, await handler(args)))
         return _result(found)

@@ -3,9 +3,11 @@
 from typing import Annotated
 
 from cyclopts import Parameter
+from pydantic import TypeAdapter, ValidationError
 
 from hitl_prefect.automations import asave_automations
 from hitl_prefect.cli.printing import AsJson, print_json, say, table
+from hitl_prefect.models import TaskName, as_slug
 from hitl_prefect.notices import EVENTS
 
 __all__ = ["init_automations"]
@@ -17,10 +19,18 @@ def _check(_hint: object, text: str) -> None:
         raise ValueError(f"{unknown[0]!r} is no event: choose of {','.join(EVENTS)}")
 
 
+def _check_task(_hint: object, text: str | None) -> None:
+    # No review has another task, so that its automations would never send anything.
+    try:
+        TypeAdapter(TaskName | None).validate_python(text)
+    except ValidationError:
+        raise ValueError(f"{text!r} is no task: did you mean {as_slug(text or '')!r}?") from None
+
+
 async def init_automations(
     *,
     block: str,
-    task: str | None = None,
+    task: Annotated[str | None, Parameter(validator=_check_task)] = None,
     on: Annotated[str, Parameter(validator=_check)] = "opened,reminded,widened,escalated,overdue",
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     json: AsJson = False,

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
-from hitl_prefect.cli.printing import AsJson, print_json, say, table, write
+from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, table, write
+from hitl_prefect.errors import ServerUnreachable
 from hitl_prefect.form_description import reason_in_words
 from hitl_prefect.inbox import Waiting, ainbox
 from hitl_prefect.inert import visible
@@ -24,7 +25,7 @@ async def inbox(
     *,
     task: str | None = None,
     reviewer: str | None = None,
-    limit: int | None = None,
+    limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     watch: Annotated[bool, Parameter(negative=())] = False,
     every: float = 5.0,
     json: AsJson = False,
@@ -41,13 +42,13 @@ async def inbox(
     """
 
     async def look() -> list[Waiting]:
-        return _chosen(await ainbox(), task=task, reviewer=reviewer)[: limit if limit is None else max(limit, 0)]
+        return _chosen(await ainbox(), task=task, reviewer=reviewer)[:limit]
 
     if not watch:
         _print(await look(), json=json)
         return 0
     try:
-        await _watch(look, max(every, 0.1), json=json)
+        await _watch(look, every if every > 0.1 else 0.1, json=json)
     except asyncio.CancelledError:  # Ctrl-C is how a watch ends
         return 0
     return 0
@@ -70,7 +71,15 @@ async def _watch(look: Callable[[], Awaitable[list[Waiting]]], every_s: float, *
     before: dict[_Round, Waiting] = {}
     first = True
     while True:
-        now = {(one.run_id, one.opened_at): one for one in await look()}
+        try:
+            now = {(one.run_id, one.opened_at): one for one in await look()}
+        except ServerUnreachable as exc:
+            # At first it is a typing error, later a server that is restarted: who watches goes on watching.
+            if first:
+                raise
+            say_aside(f"{exc}; looking again every {every_s:g} s")
+            await asyncio.sleep(every_s)
+            continue
         if in_place:
             write(_ANEW)
             _print(list(now.values()), json=False)

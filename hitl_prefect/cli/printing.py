@@ -49,11 +49,12 @@ def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, Any]) -> No
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows as aligned columns under their names; no line is cut.
+    r"""Rows as aligned columns under their names; no line is cut, and a line break is written out.
 
-    >>> print(table([{"case": "c1", "task": "mail"}]))
-    CASE  TASK
-    c1    mail
+    >>> print(table([{"case": "c1", "who": "ada"}, {"case": "c2", "who": "eve\nbob"}]))
+    CASE  WHO
+    c1    ada
+    c2    eve\nbob
     """
     names = list(rows[0]) if rows else []
     lines = [[name.upper() for name in names], *([_cell(row[name]) for name in names] for row in rows)]
@@ -65,4 +66,5 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    # A row is one line, whatever somebody typed: else a name could forge the rows below it.
+    return f"{value:.2f}" if isinstance(value, float) else str(value).replace("\n", "\\n").replace("\t", "\\t")

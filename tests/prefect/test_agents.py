@@ -31,7 +31,7 @@ INTERRUPT = {
 @pytest.fixture(autouse=True)
 def clerk():
     """A model and tools that nobody has asked yet."""
-    for counted in (agents.asked, agents.done, agents.wanted, agents.failing, agents.resumed):
+    for counted in (agents.asked, agents.done, agents.wanted, agents.later, agents.failing, agents.resumed):
         counted.clear()
     agents.wanted.append(PAY)
 
@@ -98,6 +98,17 @@ def test_two_calls_of_one_turn_are_two_cases(resident):
     assert agents.done == [("balance", "main"), ("pay", "ACME", 12.5, "bill 7")]
     assert sorted(told()) == ["100.0", "Too much.", "paid 12.5 to ACME"]
     assert outcomes == {12.5: "approve", 99: "reject"}
+
+
+def test_a_model_that_names_two_calls_alike_gets_the_result_of_each(resident):
+    """Some servers begin to count anew in each turn: what was approved is made, not an earlier call's result read."""
+    agents.later.append(agents.another(PAY, PAY.tool_call_id, amount=99))
+    run = resident.start(pay_bill, prompt="Pay both.", policy=ANYBODY)
+    states = [answered(resident, run, decision="approve") for _ in range(2)]
+
+    assert states == ["Suspended", "Completed"]
+    assert [one[2] for one in agents.done] == [12.5, 99]
+    assert told() == ["paid 99.0 to ACME"]
 
 
 def test_a_call_that_nobody_approved_in_time_is_not_made(resident):

@@ -1,5 +1,6 @@
 """What the clock does to a review: people are reminded, more are asked, it ends; and a person who is first wins."""
 
+import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +58,23 @@ def test_holding_goes_on_waiting_and_reminding(resident, ask):
 
     assert resident.state(run) == "Suspended"
     assert [sorted(one) for one in did] == [["overdue", "reminded-1"], [], []]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"hitl.schedule": "soon"}, {"hitl.opened_at": "then", "hitl.people": "ada"}],
+    ids=["schedule", "inbox"],
+)
+def test_a_run_with_broken_labels_holds_up_no_other(resident, ask, broken):
+    """Whoever reaches the API can change the labels of a run; the deadlines of all others still act."""
+    bad, good = ask(deadline_s=3600), ask(deadline_s=1, on_deadline="reject")
+    resident.api.patch(f"/flow_runs/{bad}/labels", json=broken).raise_for_status()
+    did = chased(resident, good)
+    resident.look()
+    listed = [one["run_id"] for one in json.loads(resident.hitl("inbox", "--json").stdout)["waiting"]]
+    resident.force(bad, "Cancelled", "CANCELLED")
+
+    assert (did, bad in listed) == (["woken"], "hitl.schedule" in broken)
 
 
 def test_after_a_while_the_second_group_is_asked_as_well(resident, ask):

@@ -125,8 +125,9 @@ def test_the_command_may_be_run_twice(resident, automated):
         (["--block", "custom-webhook/none"], 1, "no block 'custom-webhook/none'"),
         (["--block", "hitl-folder-store/silent"], 1, "sends no notifications"),
         (["--block", BLOCK, "--on", "opend"], 2, "'opend' is no event"),
+        (["--block", BLOCK, "--task", "My Invoices"], 2, "'My Invoices' is no task: did you mean 'my-invoices'?"),
     ],
-    ids=["no such block", "no notification block", "no such event"],
+    ids=["no such block", "no notification block", "no such event", "no such task"],
 )
 def test_what_cannot_be_made_is_refused_by_name(resident, automated, arguments, code, says):
     """Before anything is saved."""

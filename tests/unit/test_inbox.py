@@ -1,12 +1,15 @@
 """The order of the inbox, its page, and what runs are called."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
 import pytest
 
-from hitl_prefect.cli.inbox import until
+from hitl_prefect.cli import main
+from hitl_prefect.cli.inbox import _watch, until
+from hitl_prefect.errors import ServerUnreachable
 from hitl_prefect.inbox import Waiting
 from hitl_prefect.inbox_page import render_page
 from hitl_prefect.models import Case
@@ -121,3 +124,27 @@ def test_a_settled_run_says_who_decided_where_that_was_nobody():
     by_deadline = Settlement(decision="reject", decided_by="deadline", decided_at=NOW)
 
     assert settled_name(CASE, by_deadline) == "Rejected by the deadline: invoices · case 4711"
+
+
+def test_a_watch_goes_on_while_the_server_is_restarted(capsys):
+    """What came meanwhile is printed when it is back; a server that never answered is an error."""
+    looks = iter([[], ServerUnreachable("no server"), [waits("c7")], asyncio.CancelledError()])
+
+    async def look():
+        if isinstance(found := next(looks), BaseException):
+            raise found
+        return found
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(_watch(look, 0.001, json=False))
+    printed = capsys.readouterr()
+
+    assert (printed.out[:19], printed.err) == ("+ invoices, case c7", "no server; looking again every 0.001 s\n")
+
+
+def test_a_limit_that_would_hide_all_that_waits_is_wrong_usage(capsys):
+    """Nothing listed reads as nothing waits."""
+    with pytest.raises(SystemExit) as left:
+        main(["inbox", "--limit", "0"])
+
+    assert (left.value.code, "Must be >= 1" in capsys.readouterr().err) == (2, True)

@@ -9,12 +9,13 @@ import pytest
 
 from hitl_prefect.agreement import Agreement
 from hitl_prefect.cli import main
+from hitl_prefect.cli.printing import table
 from hitl_prefect.models import Attempt
 from hitl_prefect.outcomes import CaseRecord, Probe, Review, Settlement, Verdict, outcome_key
 from hitl_prefect.reading import Unreadable, read_outcomes
 from hitl_prefect.reviewer_figures import Median, ReviewerReport
 from hitl_prefect.reviewer_report import reviewer_report
-from hitl_prefect.reviewer_tables import as_markdown
+from hitl_prefect.reviewer_tables import as_markdown, tables
 from hitl_prefect.shares import Share
 from hitl_prefect.stores import FolderStore
 from tests.unit.making import NOON, a_case, a_generation, a_review, a_route, a_score, a_verdict, an_outcome
@@ -246,3 +247,11 @@ def test_json_reads_back_as_the_report(tmp_path, capsys):
 
     printed = json.loads(capsys.readouterr().out)
     assert ReviewerReport.model_validate(printed) == reviewer_report(read_outcomes(store))
+
+
+def test_a_name_forges_no_row_of_the_table():
+    """Whoever reaches a form types any name, with line breaks too."""
+    report = reviewer_report([reviewed(approves("eve\nada  invoices  900  0 of 900"))])
+    printed = [line for one in tables(report) for line in table(one.rows).splitlines()]
+
+    assert [line[:8] for line in printed[:2]] == ["REVIEWER", "eve\\nada"]

@@ -8,16 +8,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hitl_prefect.canonical import canonical_bytes, sha256_of
 from hitl_prefect.cli import app, main
-from hitl_prefect.outcomes import IndexEntry, Outcome, index_key, outcome_key
+from hitl_prefect.outcomes import IndexEntry, Outcome, Review, Settlement, index_key, outcome_key
 from hitl_prefect.policy import Policy
 from hitl_prefect.signatures import statement_of
 from hitl_prefect.signing import public_key_of, sign_verdict
 from hitl_prefect.stores.folder import FolderStore
 from hitl_prefect.verifying import Verification, verify_store
-from tests.unit.making import a_review, a_route, a_verdict, an_outcome
+from tests.unit.making import NOON, a_review, a_route, a_verdict, an_outcome
 from tests.unit.test_signing import ADA, POLICY
 
-EVE = Ed25519PrivateKey.generate()
+EVE, SUE = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 KNOWN = {POLICY.version: POLICY}
 TO_A_PERSON = a_route(action="review", reason="below_bar", propensity=1, policy_version=POLICY.version)
 
@@ -122,6 +122,111 @@ def test_a_change_is_found_even_where_the_index_was_written_anew(store, path, to
     change(store, key, *path, to=to, index_too=True)
 
     assert any(says in one for one in problems(store)), problems(store)
+
+
+@pytest.mark.parametrize("who", ["policy", "audit"])
+@pytest.mark.parametrize("with_review", [True, False])
+def test_nobody_decides_under_a_name_that_no_check_knows(store, who, with_review):
+    """Else any answer would pass for decided by looking like none of the others."""
+    key = put(store, reviewed(signed(decision="edit", answer={"total": 13})))
+    change(store, key, "decided_by", to=who)
+    change(store, key, "final_answer", to={"total": 99}, index_too=with_review)
+    if not with_review:
+        change(store, key, "review", to=None, index_too=True)
+
+    assert problems(store) == [f"it says that it was decided by {who}, and nothing decides under that name"]
+
+
+def test_an_accepted_answer_that_is_called_an_edit_is_still_the_models_draft(store):
+    """The model edits nothing."""
+    sure = Policy(min_confidence=0.7)
+    key = put(store, an_outcome(route=a_route(policy_version=sure.version)))
+    change(store, key, "decision", to="edit")
+    change(store, key, "final_answer", to={"total": 99}, index_too=True)
+
+    assert problems(store, {sure.version: sure}) == ["its final answer is not the draft that was accepted"]
+
+
+LATE = Policy.model_validate({**dict(POLICY), "on_deadline": "reject"})
+TO_LATE = TO_A_PERSON.model_copy(update={"policy_version": LATE.version})
+
+
+def test_what_people_settled_is_not_the_deadlines(store):
+    """Their verdicts are still there."""
+    key = put(store, reviewed(signed(), route=TO_LATE))
+    for path, to in ((("decision",), "reject"), (("final_answer",), None), (("decided_by",), "deadline")):
+        change(store, key, *path, to=to)
+    change(store, key, "decided_by", to="deadline", index_too=True)
+    half = problems(store, {LATE.version: LATE})
+    silent = {"decision": "reject", "decided_by": "deadline", "decided_at": "2026-01-02T12:00:00Z"}
+    change(store, key, "review", "settled", to=silent, index_too=True)
+
+    assert half == ["its final answer is not what its review settled"]
+    assert problems(store, {LATE.version: LATE}) == ["its verdicts settle it, and it says that the deadline did"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({"total": 0}, []),
+        ({"total": 0.0, "notes": {}}, []),
+        ({"total": 99}, ["its final answer is not the fallback of its policy"]),
+    ],
+    ids=["as written", "as the answer type writes it", "exchanged"],
+)
+def test_a_fallback_is_the_policys(store, answer, says):
+    """The answer type may write it differently, and add what was left out."""
+    falls = Policy(on_deadline="fallback", fallback={"total": 0})
+    settled = Settlement(decision="fallback", decided_by="deadline", decided_at=NOON)
+    facts = {"decision": "fallback", "final_answer": answer, "decided_by": "deadline"}
+    route = TO_A_PERSON.model_copy(update={"policy_version": falls.version})
+    put(store, an_outcome(route=route, review=Review(settled=settled), **facts))
+
+    assert problems(store, {falls.version: falls}) == says
+
+
+TWO = Policy.model_validate(
+    {
+        **dict(POLICY),
+        "quorum": 2,
+        "reviewers": ("ada", "bob", "sue"),
+        "escalate_to": ("eve",),
+        "reviewer_keys": {**POLICY.reviewer_keys, "sue": public_key_of(SUE), "eve": public_key_of(EVE)},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "says"),
+    [
+        ([{}, {}], "approve by 'ada' counts as one whom its policy does not ask there"),
+        ([{"role": "escalated"}], "approve by 'ada' was given as escalated, and its policy asks nobody as that there"),
+        ([{"role": "tie_breaker"}], "approve by 'ada' was given as tie_breaker, and its policy asks nobody as that"),
+        ([{"role": "second"}], "approve by 'ada' was given as second, and its policy asks nobody as that there"),
+        ([{}, {"reviewer": "eve"}], "approve by 'eve' counts as one whom its policy does not ask there"),
+        ([{"decision": "escalate"}, {"role": "escalated"}], "approve by 'ada' counts as one whom its policy does not"),
+        ([{"decision": "escalate", "reviewer": "eve"}], "escalate by 'eve' counts as one whom its policy does not ask"),
+        ([{"decision": "reject"}, {"decision": "reject", "reviewer": "bob"}, {"reviewer": "sue"}], "was given as"),
+    ],
+    ids=["twice", "escalated", "tie-breaker", "second", "unlisted", "back", "hands over", "after the end"],
+)
+def test_a_verdict_counts_only_from_whom_the_policy_asks_there(store, verdicts, says):
+    """One signed approval, stored twice or called another role, is no quorum of two."""
+    said = [signed(**{"answer": None if "decision" in one else {"total": 12.5}, **one}) for one in verdicts]
+    route = TO_A_PERSON.model_copy(update={"policy_version": TWO.version})
+    settled = a_review().settled.model_copy(update={"decided_by": "quorum"})
+    review = a_review().model_copy(update={"verdicts": tuple(said), "settled": settled})
+    put(store, reviewed(signed(), route=route, review=review, decided_by="quorum"))
+
+    assert any(says in one for one in problems(store, {TWO.version: TWO})), problems(store, {TWO.version: TWO})
+
+
+def test_what_no_policy_could_go_on_with_is_a_finding(store):
+    """Bob hands over to whom only he is: the other outcomes are checked all the same."""
+    handed_over = signed(decision="escalate", answer=None, reviewer="bob")
+    put(store, reviewed(signed(), review=a_review().model_copy(update={"verdicts": (handed_over,)})))
+
+    assert any("it cannot be gone through again: case 'c1': nobody is left" in one for one in problems(store))
 
 
 def test_any_change_of_the_bytes_is_found_by_the_index(store):

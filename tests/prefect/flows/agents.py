@@ -20,6 +20,8 @@ wanted: list[ToolCallPart] = []
 """What the model calls in its first turn."""
 PAY = ToolCallPart("pay", {"payment": {"to": "ACME", "amount": 12.5, "on": None}, "note": "bill 7"}, "call_Pay/1")
 LOOK = ToolCallPart("balance", {"account": "main"}, "call_Look/1")
+later: list[ToolCallPart] = []
+"""What it calls in the turns after that, one in each."""
 failing: list[Exception] = []
 """What the model fails with once it has seen a result, in order."""
 resumed: list[dict[str, Any]] = []
@@ -40,6 +42,8 @@ def _say(messages: list[ModelMessage], _info: AgentInfo) -> ModelResponse:
     ]
     if not parts:
         return ModelResponse(parts=list(wanted))
+    if later:
+        return ModelResponse(parts=[later.pop(0)])
     if failing:
         raise failing.pop(0)
     return ModelResponse(parts=[TextPart("; ".join(str(part.content) for part in parts))])
