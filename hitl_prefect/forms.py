@@ -181,7 +181,7 @@ def _moment(said: Any) -> datetime | None:
 def _schema(brief: Brief) -> dict[str, Any]:
     said = brief.shown_again if isinstance(brief.shown_again, dict) else {}
     strict = {**answer_schema(brief.case.answer), "title": "Answer", "position": 1}
-    answer = said.get("answer", brief.filled_with)
+    answer = said.get("answer", brief.filled_with) if brief.fill_again else brief.filled_with
     sha256 = brief.generation.sha256
     return {
         "title": "Review",

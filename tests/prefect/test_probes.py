@@ -104,6 +104,24 @@ def test_whatever_else_is_said_of_a_seeded_draft_only_catches_it(resident, docum
     assert (outcome["review"]["escalated"], outcome["review"]["settled"]["decided_by"]) == (False, "human")
 
 
+@pytest.mark.parametrize("decision", ["approve", "edit"])
+def test_a_seeded_form_that_was_left_open_does_not_ship_its_mistake(resident, seeded, decision):
+    """The browser names no round: what another tab still shows is asked again once, with the draft in the fields."""
+    resident.answer(seeded, decision="reject", reviewer="ada")
+    resident.go_on(seeded)
+    late = WRONG if decision == "approve" else WRONG | {"vendor": "Acme Ltd"}
+    taken = resident.resume(seeded, decision=decision, reviewer="bob", answer=late)
+    state = resident.go_on(seeded)
+    told, filled = resident.description(seeded), resident.form(seeded)["properties"]["answer"]["default"]
+    again = finish(resident, seeded, decision="edit", reviewer="bob", answer=WRONG)
+
+    assert (taken, state, filled["total"], filled["vendor"]) == ("ACCEPT", "Suspended", 12.5, "ACME")
+    assert "it says what the exercise before made wrong on purpose; if you mean it, choose edit" in " ".join(
+        told.split()
+    )
+    assert (again["final_answer"], len(again["review"]["refused_answers"])) == (WRONG, 1)
+
+
 def test_a_blind_form_holds_nothing_of_the_draft(resident, blind):
     """Neither fields nor description nor labels nor state: no answer, no score, no reason."""
     run = resident.run(blind)
