@@ -270,7 +270,7 @@ def _loose(schema: Any) -> Any:
 
 def wrong_entries(form: Form, said: dict[str, Any]) -> list[str]:
     """What is wrong beside the answer: one sentence per entry, the entry first."""
-    errors = [f"{key}: expected text" for key in _TEXTS if not isinstance(said.get(key, ""), str)]
+    errors = [f"{key}: expected text" for key in (*_TEXTS, "signature") if not isinstance(said.get(key, ""), str)]
     errors += [f"{key}: the form has no such field" for key in sorted(said.keys() - _KEYS)]
     if said.get("decision") not in form.decisions:
         errors.append(f"decision: choose one of {', '.join(form.decisions)}")
