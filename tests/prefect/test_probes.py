@@ -88,6 +88,13 @@ def test_a_seeded_form_looks_like_an_ordinary_one(resident, document):
     assert shape(seeded, WRONG) == shape(ordinary, DRAFT)
 
 
+def test_the_stakes_of_a_seeded_form_are_those_of_the_draft_that_it_shows(resident, document):
+    """The inbox would else tell the total that the form hides: the expected loss divided by what is unsure."""
+    run_id = start(resident, document, {**SEEDED, "error_cost": "total"})
+
+    assert resident.run(run_id)["labels"]["hitl.expected_loss"] == 9.0  # (1 - 0.6) * 22.5
+
+
 @pytest.mark.parametrize("decision", ["retry", "escalate", "reject"])
 def test_whatever_else_is_said_of_a_seeded_draft_only_catches_it(resident, document, decision):
     """No further attempt, nobody else is asked, nothing is rejected: the ordinary form follows."""
