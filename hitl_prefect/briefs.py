@@ -24,7 +24,9 @@ class Brief(Frozen):
     errors: tuple[str, ...] = ()
     """What was wrong with the last answer, when asking again."""
     typed: JsonValue = None
-    """The last answer as it was submitted, all of it; the form is filled with it instead of the draft."""
+    """The last answer as it was submitted, all of it."""
+    fill_again: bool = True
+    """Whether the form is filled with the last answer; not where that repeats an exercise."""
     deadline_at: AwareDatetime | None = None
     """When the policy's deadline applies."""
     told: tuple[Verdict, ...] = ()

@@ -133,7 +133,10 @@ async def typed_in(journal: Journal, asked: Round) -> Typed | None:
     """What a person submitted in this round; `None` where nobody did. An empty resume is nobody."""
     row = await read_row(journal.client, journal.flow_run_id, asked.response_key)
     data = {} if row is None else json.loads(row[0])
-    return Typed(data=data, at=row[1]) if row and data else None
+    if not row or not data:
+        return None
+    # Written past the form: it is asked again like anything else that does not apply.
+    return Typed(data=data if isinstance(data, dict) else {"answer": data}, at=row[1])
 
 
 async def close_round(journal: Journal, asked: Round) -> Typed | None:

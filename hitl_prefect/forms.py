@@ -181,7 +181,7 @@ def _moment(said: Any) -> datetime | None:
 def _schema(brief: Brief) -> dict[str, Any]:
     said = brief.shown_again if isinstance(brief.shown_again, dict) else {}
     strict = {**answer_schema(brief.case.answer), "title": "Answer", "position": 1}
-    answer = said.get("answer", brief.filled_with)
+    answer = said.get("answer", brief.filled_with) if brief.fill_again else brief.filled_with
     sha256 = brief.generation.sha256
     return {
         "title": "Review",
@@ -270,7 +270,7 @@ def _loose(schema: Any) -> Any:
 
 def wrong_entries(form: Form, said: dict[str, Any]) -> list[str]:
     """What is wrong beside the answer: one sentence per entry, the entry first."""
-    errors = [f"{key}: expected text" for key in _TEXTS if not isinstance(said.get(key, ""), str)]
+    errors = [f"{key}: expected text" for key in (*_TEXTS, "signature") if not isinstance(said.get(key, ""), str)]
     errors += [f"{key}: the form has no such field" for key in sorted(said.keys() - _KEYS)]
     if said.get("decision") not in form.decisions:
         errors.append(f"decision: choose one of {', '.join(form.decisions)}")

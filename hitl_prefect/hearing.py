@@ -17,6 +17,7 @@ __all__ = ["hear"]
 
 def hear(asked: Round, typed: Typed, sitting: Sitting) -> Verdict | RefusedAnswer:
     """Read what somebody typed, as the form, the answer type, the policy and the earlier answers allow it."""
+    repeated = _repeated_exercise(typed, sitting) if asked.ask.role not in ("blind", "seeded") else ()
     # A seeded draft never ships, so that it only matters which one was shown; that is recorded with the round.
     if asked.ask.role != "seeded" and asked.form.draft_sha256 != sitting.generation.sha256:
         return _refused(asked, typed, ("the draft is no longer the one that was shown",))
@@ -24,9 +25,21 @@ def hear(asked: Round, typed: Typed, sitting: Sitting) -> Verdict | RefusedAnswe
         verdict = _verdict(asked, read_form(asked.form, sitting.case, typed.data), typed.at)
         check_signature(verdict, _submitted(asked, typed, sitting), sitting.policy)
     except AnswerRefused as exc:
-        return _refused(asked, typed, exc.errors)
+        return _refused(asked, typed, (*exc.errors, *repeated))
     objection = sitting.objection(verdict)
-    return _refused(asked, typed, (objection,)) if objection else verdict
+    errors = (objection,) if objection else repeated
+    return _refused(asked, typed, errors) if errors else verdict
+
+
+def _repeated_exercise(typed: Typed, sitting: Sitting) -> tuple[str, ...]:
+    """Why an answer that says what an exercise made wrong does not count at once.
+
+    A browser does not name the round: it may come from the form of the exercise, left open while another answered.
+    """
+    ships = typed.data.get("decision") in ("approve", "edit")
+    if not ships or "round" in typed.data or out_of_bounds(typed.data):
+        return ()
+    return tuple(filter(None, [sitting.repeated_exercise(typed.data.get("answer"))]))
 
 
 def _submitted(asked: Round, typed: Typed, sitting: Sitting) -> Statement:

@@ -3,6 +3,7 @@
 A function of both and of nothing else, so that a flow that runs again from the top comes to the same step.
 """
 
+from itertools import takewhile
 from typing import Literal
 
 from pydantic import AwareDatetime, JsonValue
@@ -15,7 +16,7 @@ from hitl_prefect.models import Case, Generation, Score
 from hitl_prefect.outcomes import Probe, RefusedAnswer, Review, Role, Settlement, Verdict
 from hitl_prefect.people import among
 from hitl_prefect.policy import Policy
-from hitl_prefect.probing import mistaken, probe_for
+from hitl_prefect.probing import mistake_in, mistaken, probe_for
 from hitl_prefect.stakes import is_doubtful
 
 __all__ = ["Ask", "Heard", "Silence", "Sitting"]
@@ -98,6 +99,27 @@ class Sitting(Frozen):
         if said.decision == "escalate" and not _without(self.policy.escalate_to, barred):
             return f"decision: {said.reviewer} is the only one to escalate to; decide, or leave it to somebody else"
         return None
+
+    def repeated_exercise(self, answer: JsonValue) -> str | None:
+        """Why an answer that says what an exercise made wrong is asked again; `None` where that was said already."""
+        if not self.says_exercise(answer):
+            return None
+        why = (
+            "answer: it says what the exercise before made wrong on purpose; if you mean it, choose edit, say it again"
+        )
+        latest = takewhile(lambda one: not isinstance(one.said, Verdict), reversed(self.heard))
+        told = any(why in one.said.errors for one in latest if isinstance(one.said, RefusedAnswer))
+        return None if told else why
+
+    def says_exercise(self, answer: JsonValue) -> bool:
+        """Whether an answer says what a seeded draft made wrong."""
+        reader = answer_type(self.case.answer)
+        try:
+            stored = reader.as_json(reader.from_json(answer))
+        except ValueError:
+            stored = answer
+        planted = (mistake_in(self.generation.answer, one.draft) for one in self.probes if one.kind == "seeded")
+        return any(one.stands_in(stored) for one in planted if one is not None)
 
     @property
     def proposal(self) -> JsonValue:

@@ -162,6 +162,7 @@ class _Asking:
             ask=ask,
             errors=self.to_mend.errors if self.to_mend else (),
             typed=self.to_mend.typed if self.to_mend else None,
+            fill_again=not self._repeats_exercise(),
             deadline_at=deadline_of(self.sitting.policy, ask, since),
             told=sitting.verdicts if ask.role in ("tie_breaker", "escalated") else (),
             # Only until somebody has said something of the draft itself: nobody else is told how a colleague did.
@@ -170,6 +171,10 @@ class _Asking:
             earlier=self.earlier,
             round_id=f"{self.journal.flow_run_id}/{sitting.generation.attempt}/{number}",
         )
+
+    def _repeats_exercise(self) -> bool:
+        typed = self.to_mend.typed if self.to_mend else None
+        return isinstance(typed, dict) and self.sitting.says_exercise(typed.get("answer"))
 
     def _opens_as(self, number: int, ask: Ask) -> Literal["opened", "widened", "escalated"] | None:
         """What is told when a round opens."""

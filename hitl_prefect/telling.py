@@ -87,7 +87,8 @@ def _labels(sitting: Sitting, asked: Round, reason: str) -> dict[str, str | floa
     """One that is unknown is empty: labels are merged, and an earlier attempt's would stand."""
     blind, deadline_at = asked.ask.role == "blind", deadline_of(sitting.policy, asked.ask, asked.since)
     sure = None if blind else sitting.score.confidence
-    loss = None if blind else expected_loss(sitting.policy, sitting.generation, sitting.score)
+    # Of the draft that is shown: the model's own would tell what a seeded one hides.
+    loss = None if blind else expected_loss(sitting.policy, sitting.shown(asked.ask.role), sitting.score)
     return {
         "hitl.case": sitting.case.id,
         "hitl.task": sitting.case.task,

@@ -148,6 +148,19 @@ def test_what_only_the_flow_can_refuse_is_asked_again(resident, ask, body, says)
     assert cut is None or (key in told, whole) == (True, json.loads(body))
 
 
+@pytest.mark.parametrize("row", ["[1]", '"x"', '{"decision": "approve", "answer": DRAFT, "signature": 5}'])
+def test_a_row_that_no_form_would_have_made_is_asked_again(resident, ask, row):
+    """Whoever writes into the database past the form does not end the run, and their answer does not count."""
+    run = ask()
+    key = resident.run(run)["state"]["state_details"]["run_input_keyset"]["response"]
+    value = row.replace("DRAFT", json.dumps(DRAFT))
+    resident.api.post(f"/flow_runs/{run}/input", json={"key": key, "value": value}).raise_for_status()
+    resident.force(run, "Resuming", "SCHEDULED")
+    state, told = resident.go_on(run), resident.description(run)
+
+    assert (state, "The last answer did not apply" in told, resident.outcomes(run)) == ("Suspended", True, [])
+
+
 def test_what_was_cut_is_not_filled_in_and_what_was_not_is(resident, ask):
     """After an answer that was too long, the fields hold the draft again, and the reason that was given."""
     run = ask()

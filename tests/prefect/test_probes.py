@@ -81,11 +81,19 @@ def test_a_seeded_form_looks_like_an_ordinary_one(resident, document):
 
     def shape(run_id, draft):
         text = json.dumps([resident.form(run_id), resident.description(run_id)])
-        for name in (run_id, resident.form(run_id)["x-hitl-draft-sha256"]):
+        sha256 = resident.form(run_id)["x-hitl-draft-sha256"]
+        for name in (run_id, sha256, sha256[:12]):
             text = text.replace(name, "-")
         return text.replace(str(draft["total"]), "-")
 
     assert shape(seeded, WRONG) == shape(ordinary, DRAFT)
+
+
+def test_the_stakes_of_a_seeded_form_are_those_of_the_draft_that_it_shows(resident, document):
+    """The inbox would else tell the total that the form hides: the expected loss divided by what is unsure."""
+    run_id = start(resident, document, {**SEEDED, "error_cost": "total"})
+
+    assert resident.run(run_id)["labels"]["hitl.expected_loss"] == 9.0  # (1 - 0.6) * 22.5
 
 
 @pytest.mark.parametrize("decision", ["retry", "escalate", "reject"])
@@ -102,6 +110,24 @@ def test_whatever_else_is_said_of_a_seeded_draft_only_catches_it(resident, docum
     assert (probe["verdict"]["decision"], probe["draft"]) == (decision, WRONG)
     assert (outcome["final_answer"], outcome["generation"]["attempt"], outcome["earlier"]) == (DRAFT, 1, [])
     assert (outcome["review"]["escalated"], outcome["review"]["settled"]["decided_by"]) == (False, "human")
+
+
+@pytest.mark.parametrize("decision", ["approve", "edit"])
+def test_a_seeded_form_that_was_left_open_does_not_ship_its_mistake(resident, seeded, decision):
+    """The browser names no round: what another tab still shows is asked again once, with the draft in the fields."""
+    resident.answer(seeded, decision="reject", reviewer="ada")
+    resident.go_on(seeded)
+    late = WRONG if decision == "approve" else WRONG | {"vendor": "Acme Ltd"}
+    taken = resident.resume(seeded, decision=decision, reviewer="bob", answer=late)
+    state = resident.go_on(seeded)
+    told, filled = resident.description(seeded), resident.form(seeded)["properties"]["answer"]["default"]
+    again = finish(resident, seeded, decision="edit", reviewer="bob", answer=WRONG)
+
+    assert (taken, state, filled["total"], filled["vendor"]) == ("ACCEPT", "Suspended", 12.5, "ACME")
+    assert "it says what the exercise before made wrong on purpose; if you mean it, choose edit" in " ".join(
+        told.split()
+    )
+    assert (again["final_answer"], len(again["review"]["refused_answers"])) == (WRONG, 1)
 
 
 def test_a_blind_form_holds_nothing_of_the_draft(resident, blind):
