@@ -41,7 +41,7 @@ def columns_of(waiting: Waiting, now: datetime) -> dict[str, Column]:
         "confidence": waiting.confidence,
         "attempt": waiting.attempt,
         "age_s": (now - waiting.opened_at).total_seconds(),
-        "expected_loss": getattr(waiting, "expected_loss", None),
+        "expected_loss": waiting.expected_loss,
     }
 
 
@@ -97,8 +97,12 @@ def _row(one: Planned, decision: str) -> dict[str, object]:
     }
 
 
-async def send_all(plan: Sequence[Planned]) -> list[tuple[Planned, str]]:
+async def send_all(plan: Sequence[Planned], *, sign: bool) -> list[tuple[Planned, str]]:
     """Send all that is not skipped, going on after a failure.
+
+    Args:
+        plan: What is going to be sent.
+        sign: Sign each also where its form does not want it.
 
     Returns:
         What failed, with why: somebody was faster, or the form refused.
@@ -107,7 +111,7 @@ async def send_all(plan: Sequence[Planned]) -> list[tuple[Planned, str]]:
     failed: list[tuple[Planned, str]] = []
     for count, one in enumerate(ready, 1):
         try:
-            await aanswer(one.waiting.run_id, one.typed)
+            await aanswer(one.waiting.run_id, one.typed, sign=sign)
         except HitlError as exc:
             failed.append((one, str(exc)))
             say_aside(visible(f"{one.waiting.task}, case {one.waiting.case}: not answered: {exc}"))
