@@ -7,7 +7,8 @@ from jsonschema import Draft202012Validator
 from hitl_prefect.bounds import out_of_bounds
 from hitl_prefect.errors import AnswerRefused
 from hitl_prefect.form_fields import Schema
-from hitl_prefect.forms import Form, wrong_entries
+from hitl_prefect.form_reading import wrong_entries
+from hitl_prefect.forms import Form
 from hitl_prefect.inert import visible
 
 __all__ = ["answer_errors", "check_typed", "strict_answer"]

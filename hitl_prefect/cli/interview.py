@@ -9,7 +9,8 @@ from hitl_prefect.answer_files import shown_answer
 from hitl_prefect.cli.editing import AnswerFile
 from hitl_prefect.cli.printing import say
 from hitl_prefect.fields import differences
-from hitl_prefect.forms import Form, wrong_entries
+from hitl_prefect.form_reading import wrong_entries
+from hitl_prefect.forms import Form
 from hitl_prefect.inert import cut, visible
 from hitl_prefect.outcomes import Decision
 
