@@ -1,6 +1,5 @@
 """What came back from a form, read with the answer type itself: its validators, dates and formats."""
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, get_args
@@ -142,10 +141,4 @@ def _validated(reader: AnswerType, data: Any) -> Reading:
 def _changes(form: Form, answer: JsonValue) -> Iterator[str]:
     """What differs from the draft, as `total: 12 -> 13`; only the field where others must not see what was typed."""
     for one in differences(form.draft, answer):
-        field = one.path or "answer"
-        yield field if form.is_independent else f"{field}: {_short(one.before)} -> {_short(one.after)}"
-
-
-def _short(value: JsonValue) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHORT else f"{text[:_SHORT]}..."
+        yield (one.path or "answer") if form.is_independent else one.told(_SHORT)
