@@ -123,7 +123,7 @@ class _Count:
         )
 
     def _take_review(self, outcome: Outcome[JsonValue], review: Review) -> None:
-        drafts = {one.attempt: one for one in (*(tried.generation for tried in outcome.earlier), outcome.generation)}
+        drafts = {draft.attempt: draft for draft in outcome.drafts}
         for verdict in review.verdicts:
             self._take_verdict(outcome, verdict, drafts.get(verdict.attempt, outcome.generation))
         for probe in review.probes:
