@@ -81,7 +81,8 @@ def test_a_seeded_form_looks_like_an_ordinary_one(resident, document):
 
     def shape(run_id, draft):
         text = json.dumps([resident.form(run_id), resident.description(run_id)])
-        for name in (run_id, resident.form(run_id)["x-hitl-draft-sha256"]):
+        sha256 = resident.form(run_id)["x-hitl-draft-sha256"]
+        for name in (run_id, sha256, sha256[:12]):
             text = text.replace(name, "-")
         return text.replace(str(draft["total"]), "-")
 
