@@ -4,7 +4,7 @@ from pydantic import AwareDatetime, JsonValue
 
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Case, Generation, Route, Score
-from hitl_prefect.outcomes import Probe, Verdict
+from hitl_prefect.outcomes import DECIDERS, Probe, Verdict
 from hitl_prefect.panel import Ask
 from hitl_prefect.policy import Policy
 
@@ -49,7 +49,7 @@ class Brief(Frozen):
     def is_independent(self) -> bool:
         """Whether others answer too, who must see nothing of what is typed here, not even where it did not apply."""
         several = self.policy.quorum > 1 or self.policy.second_opinion is not None
-        return several and self.ask.role not in ("tie_breaker", "escalated")
+        return several and self.ask.role not in DECIDERS
 
     @property
     def shown_again(self) -> JsonValue:

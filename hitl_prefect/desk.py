@@ -29,9 +29,10 @@ from hitl_prefect.inbox_page import refresh_page
 from hitl_prefect.journal import Journal, create_row, read_row
 from hitl_prefect.notices import Facts, Notice, Schedule, tell
 from hitl_prefect.panel import Ask
-from hitl_prefect.signposts import tell_waiting
+from hitl_prefect.signposts import mark_waiting
 
 __all__ = [
+    "How",
     "Round",
     "Signs",
     "Typed",
@@ -43,6 +44,8 @@ __all__ = [
     "wait_for_person",
 ]
 
+How = Literal["suspended", "paused"]
+"""How a run waits: with its process ended, or in its process."""
 
 _POLL_S = 1.0
 
@@ -53,7 +56,7 @@ class Round(Frozen):
     number: int
     attempt: int
     pause_key: str
-    how: Literal["suspended", "paused"]
+    how: How
     form: Form
     ask: Ask
     facts: Facts
@@ -110,7 +113,7 @@ class Typed(Frozen):
     """When the Prefect server took it."""
 
 
-def check_place() -> Literal["suspended", "paused"]:
+def check_place() -> How:
     """How a review would wait here.
 
     Raises:
@@ -161,7 +164,7 @@ async def wait_for_person(journal: Journal, asked: Round, signs: Signs) -> None:
     # Labels and form stand before the run waits, so that a crash in between leaves nothing that cannot be answered; and
     # again after it, since Prefect 3.9.1 clears the rows of a key when that key fires.
     await journal.client.update_flow_run_labels(journal.flow_run_id, signs.all_labels)
-    await tell_waiting(journal.client, journal.flow_run_id, signs.name)
+    await mark_waiting(journal.client, journal.flow_run_id, signs.name)
     await _save_form(journal, keyset, asked.form)
     state = await _enter(journal.client, journal.flow_run_id, state)
     await journal.record(f"waited-{asked.attempt}-{asked.number}", Waited(at=datetime.now(UTC)))

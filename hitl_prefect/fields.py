@@ -1,11 +1,13 @@
 """Dotted paths into an answer: `lines.0.total`."""
 
+import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
 from hitl_prefect.canonical import canonical_bytes
+from hitl_prefect.inert import short
 
 __all__ = ["Difference", "differences", "field_at"]
 
@@ -16,6 +18,15 @@ class Difference(NamedTuple):
     path: str
     before: JsonValue
     after: JsonValue
+
+    def told(self, limit: int) -> str:
+        """The change in words, each value cut to about `limit` characters.
+
+        >>> Difference("total", 12, 13).told(60)
+        'total: 12 -> 13'
+        """
+        before, after = (short(json.dumps(value, ensure_ascii=False), limit) for value in (self.before, self.after))
+        return f"{self.path or 'answer'}: {before} -> {after}"
 
 
 def field_at(answer: Any, path: str) -> Any:

@@ -7,12 +7,11 @@ from jsonschema import Draft202012Validator
 from hitl_prefect.bounds import out_of_bounds
 from hitl_prefect.errors import AnswerRefused
 from hitl_prefect.form_fields import Schema
-from hitl_prefect.forms import Form, wrong_entries
-from hitl_prefect.inert import visible
+from hitl_prefect.form_reading import wrong_entries
+from hitl_prefect.forms import Form
+from hitl_prefect.inert import short, visible
 
 __all__ = ["answer_errors", "check_typed", "strict_answer"]
-
-_SHORT = 200
 
 
 def check_typed(form: Form, typed: dict[str, Any]) -> None:
@@ -46,5 +45,4 @@ def strict_answer(form: Form) -> Schema:
 
 
 def _sentence(path: list[str], message: str) -> str:
-    shown = message if len(message) <= _SHORT else f"{message[: _SHORT // 2]} ... {message[-_SHORT // 2 :]}"
-    return visible(f"{'.'.join(path) or 'answer'}: {shown}")
+    return visible(f"{'.'.join(path) or 'answer'}: {short(message)}")

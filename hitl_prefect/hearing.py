@@ -5,7 +5,7 @@ from datetime import datetime
 from hitl_prefect.bounds import out_of_bounds, within_bounds
 from hitl_prefect.desk import Round, Typed
 from hitl_prefect.errors import AnswerRefused
-from hitl_prefect.forms import FormAnswer, read_form
+from hitl_prefect.form_reading import FormAnswer, read_form
 from hitl_prefect.outcomes import RefusedAnswer, Verdict
 from hitl_prefect.panel import Sitting
 from hitl_prefect.signatures import check_signature, statement_typed

@@ -8,7 +8,7 @@ import re
 import textwrap
 import unicodedata
 
-__all__ = ["code_span", "cut", "fence", "folded", "visible"]
+__all__ = ["code_span", "cut", "fence", "folded", "short", "visible"]
 
 _SHOWN = {"\n", "\t"}
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -79,6 +79,15 @@ def cut(text: str, limit: int = 20_000) -> str:
         return text
     head, tail = text[: limit // 2], text[len(text) - (limit - limit // 2) :]
     return f"{head}\n[... {len(text) - limit:,} characters are hidden here ...]\n{tail}"
+
+
+def short(text: str, limit: int = 200) -> str:
+    """At most about `limit` characters of `text` in a sentence, the middle left out.
+
+    >>> short("abcdefgh", 4)
+    'ab ... gh'
+    """
+    return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[len(text) - limit // 2 :]}"
 
 
 def _written_out(character: str) -> str:

@@ -40,7 +40,7 @@ class Facts(Frozen):
     task: str
     case: str
     reason: str
-    """Why a person is asked: a route reason."""
+    """Why a person is asked: a route reason, or `blind`."""
     confidence: float | None
     step: str
     """As what somebody is asked: `reviewer`, `second`, `tie_breaker` or `escalated`. Probes are not given away."""

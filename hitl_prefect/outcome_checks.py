@@ -70,7 +70,7 @@ def _fits_its_key(stored: Stored) -> Iterator[str]:
 def _is_about_its_drafts(stored: Stored) -> Iterator[str]:
     """Each verdict is about a draft of this case, and what `approve` let ship is that draft."""
     outcome = stored.outcome
-    drafts = {one.sha256: one for one in (*(earlier.generation for earlier in outcome.earlier), outcome.generation)}
+    drafts = {draft.sha256: draft for draft in outcome.drafts}
     for verdict in outcome.review.verdicts if outcome.review else ():
         draft = drafts.get(verdict.draft_sha256)
         if draft is None or draft.attempt != verdict.attempt:

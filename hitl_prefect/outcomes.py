@@ -12,6 +12,8 @@ from hitl_prefect.messages import Message
 from hitl_prefect.models import Attempt, Case, CaseId, Generation, Route, Score, Sha256, TaskName
 
 __all__ = [
+    "DECIDERS",
+    "PROBES",
     "CaseRecord",
     "Channel",
     "Decision",
@@ -26,7 +28,9 @@ __all__ = [
     "Verdict",
     "Versions",
     "index_key",
+    "index_prefix",
     "outcome_key",
+    "outcome_prefix",
     "outcome_schema",
 ]
 
@@ -36,6 +40,10 @@ Decision = Literal["approve", "edit", "reject", "retry", "escalate"]
 Channel = Literal["ui", "cli", "api"]
 Role = Literal["reviewer", "second", "tie_breaker", "escalated", "blind", "seeded"]
 """As what somebody was asked: `second` is a second opinion; `blind` and `seeded` are probes."""
+PROBES: tuple[Role, ...] = ("blind", "seeded")
+"""The roles that measure the reviewing; what is said in them never ships."""
+DECIDERS: tuple[Role, ...] = ("tie_breaker", "escalated")
+"""Who decides alone, and is shown what all others said."""
 
 
 class Verdict(Frozen):
@@ -186,6 +194,11 @@ class Outcome(Frozen, Generic[Answer]):
         return self
 
     @property
+    def drafts(self) -> tuple[Generation, ...]:
+        """What the model returned, attempt by attempt."""
+        return (*(attempt.generation for attempt in self.earlier), self.generation)
+
+    @property
     def stored(self) -> bytes:
         """The canonical bytes: same outcome, same bytes."""
         return canonical_bytes(self)
@@ -197,7 +210,16 @@ def outcome_key(outcome: "Outcome[Answer]") -> str:
     The date is that of `decided_at` in UTC, never the clock at upload: the same outcome always has the same key.
     """
     day = outcome.decided_at.astimezone(UTC).strftime("%Y-%m-%d")
-    return f"outcomes/v1/task={outcome.case.task}/dt={day}/{outcome.case.id}.json"
+    return f"{outcome_prefix(outcome.case.task)}dt={day}/{outcome.case.id}.json"
+
+
+def outcome_prefix(task: str | None = None) -> str:
+    """How the keys of outcomes begin: of one task, or of all.
+
+    >>> outcome_prefix("invoices"), outcome_prefix()
+    ('outcomes/v1/task=invoices/', 'outcomes/v1/')
+    """
+    return f"outcomes/v1/{_of_task(task)}"
 
 
 class IndexEntry(Frozen):
@@ -209,7 +231,16 @@ class IndexEntry(Frozen):
 
 def index_key(task: str, case_id: str) -> str:
     """Where the index entry of a case is stored, below the store's prefix."""
-    return f"cases/v1/task={task}/{case_id}.json"
+    return f"{index_prefix(task)}{case_id}.json"
+
+
+def index_prefix(task: str | None = None) -> str:
+    """How the keys of index entries begin: of one task, or of all."""
+    return f"cases/v1/{_of_task(task)}"
+
+
+def _of_task(task: str | None) -> str:
+    return f"task={task}/" if task else ""
 
 
 def outcome_schema() -> dict[str, Any]:

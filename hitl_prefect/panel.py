@@ -13,17 +13,13 @@ from hitl_prefect.errors import ConfigError
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.merging import merge, proposal, settled_by
 from hitl_prefect.models import Case, Generation, Score
-from hitl_prefect.outcomes import Probe, RefusedAnswer, Review, Role, Settlement, Verdict
+from hitl_prefect.outcomes import DECIDERS, PROBES, Probe, RefusedAnswer, Review, Role, Settlement, Verdict
 from hitl_prefect.people import among
 from hitl_prefect.policy import Policy
 from hitl_prefect.probing import mistake_in, mistaken, probe_for
 from hitl_prefect.stakes import is_doubtful
 
 __all__ = ["Ask", "Heard", "Silence", "Sitting"]
-
-_PROBES = ("blind", "seeded")
-_DECIDERS = ("tie_breaker", "escalated")
-"""Who decides alone, and is shown what all others said."""
 
 
 class Ask(Frozen):
@@ -44,6 +40,11 @@ class Ask(Frozen):
     """What nobody coming means after `patience_s`; `None`: nothing but a person ends the waiting."""
     patience_s: int | None = None
     """Seconds, counted from when somebody last did something."""
+
+    @property
+    def told_role(self) -> Role:
+        """The role as names, labels and messages tell it: a probe is not given away."""
+        return "reviewer" if self.role in PROBES else self.role
 
 
 class Silence(Frozen):
@@ -85,7 +86,7 @@ class Sitting(Frozen):
         if (probe := self._probe_due) is not None:
             return self._ask(probe)
         last = self.counted[-1] if self.counted else None
-        if last is not None and (last.decision == "retry" or last.role in _DECIDERS):
+        if last is not None and (last.decision == "retry" or last.role in DECIDERS):
             return settled_by(last, self.decisive)
         if self.escalated:
             return self._ask("escalated")
@@ -129,7 +130,7 @@ class Sitting(Frozen):
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
         """What was said of the draft itself, in order."""
-        return tuple(one for one in self._said_verdicts if one.role not in _PROBES)
+        return tuple(one for one in self._said_verdicts if one.role not in PROBES)
 
     @property
     def probes(self) -> tuple[Probe, ...]:
@@ -137,7 +138,7 @@ class Sitting(Frozen):
         return tuple(
             Probe(kind="blind" if one.ask.role == "blind" else "seeded", draft=one.shown, verdict=one.said)
             for one in self.heard
-            if isinstance(one.said, Verdict) and one.said.role in _PROBES
+            if isinstance(one.said, Verdict) and one.said.role in PROBES
         )
 
     @property
@@ -160,7 +161,7 @@ class Sitting(Frozen):
     def widened(self) -> bool:
         """Whether the second group has been asked as well: nobody came, or no other was left."""
         nobody_came = any(isinstance(one.said, Silence) and one.said.meant == "widen" for one in self.heard)
-        asks = (one.ask for one in self.heard if one.ask.role not in _DECIDERS)
+        asks = (one.ask for one in self.heard if one.ask.role not in DECIDERS)
         return nobody_came or any(not among(name, self.policy.reviewers) for ask in asks for name in ask.people)
 
     def review(self, settled: Settlement) -> Review:
@@ -197,7 +198,7 @@ class Sitting(Frozen):
 
     @property
     def _probe_due(self) -> Literal["blind", "seeded"] | None:
-        if self.escalated or any(one.role in _PROBES for one in self._said_verdicts):
+        if self.escalated or any(one.role in PROBES for one in self._said_verdicts):
             return None
         return probe_for(self.case, self.generation, self.policy)
 
@@ -213,7 +214,7 @@ class Sitting(Frozen):
         barred = self._barred(role)
         people = self._people(role, barred)
         means, patience_s = self._patience(role)
-        policy, decides = self.policy, role in _DECIDERS
+        policy, decides = self.policy, role in DECIDERS
         return Ask(
             role=role,
             people=people,
@@ -244,14 +245,14 @@ class Sitting(Frozen):
     def _barred(self, role: Role) -> tuple[str, ...]:
         """Who may not answer: not twice, not about their own case, and not what they handed over."""
         requester = () if self.case.requester is None or self.policy.requester_may_review else (self.case.requester,)
-        if role in _PROBES:
+        if role in PROBES:
             return requester
         said = self.counted if role != "escalated" else (one for one in self.verdicts if one.decision == "escalate")
         return (*(one.reviewer for one in said if one.reviewer), *requester)
 
     def _patience(self, role: Role) -> tuple[Literal["widen", "deadline"] | None, int | None]:
         policy = self.policy
-        if policy.widen_after_s is not None and not self.widened and role not in _DECIDERS:
+        if policy.widen_after_s is not None and not self.widened and role not in DECIDERS:
             return "widen", policy.widen_after_s
         holds = policy.on_deadline == "hold" or (policy.on_deadline == "escalate" and self.escalated)
         return (None, None) if holds else ("deadline", policy.deadline_s)

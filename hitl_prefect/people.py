@@ -10,7 +10,7 @@ from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Confidence
 from hitl_prefect.signing import check_public_key
 
-__all__ = ["People", "Probes", "SecondOpinion", "among", "check_people", "same_person"]
+__all__ = ["People", "Probes", "SecondOpinion", "among", "check_people", "known_as", "same_person"]
 
 
 class SecondOpinion(Frozen):
@@ -109,7 +109,7 @@ def same_person(one: str, other: str) -> bool:
     >>> same_person("Ada  Lovelace", " ada lovelace ")
     True
     """
-    return _known_as(one) == _known_as(other)
+    return known_as(one) == known_as(other)
 
 
 def among(name: str, names: Iterable[str]) -> bool:
@@ -117,7 +117,8 @@ def among(name: str, names: Iterable[str]) -> bool:
     return any(same_person(name, other) for other in names)
 
 
-def _known_as(name: str) -> str:
+def known_as(name: str) -> str:
+    """The one spelling by which a person is known, for keys; people are shown the name that was typed."""
     drawn = (character for character in unicodedata.normalize("NFKC", name) if unicodedata.category(character) != "Cf")
     return " ".join("".join(drawn).casefold().split())
 
@@ -142,7 +143,7 @@ def check_people(policy: People, requester: str | None = None) -> None:
 
 def _check_names(policy: People) -> None:
     for field in ("reviewers", "widen_to", "escalate_to", "tie_breakers"):
-        if any(not _known_as(name) for name in getattr(policy, field)):
+        if any(not known_as(name) for name in getattr(policy, field)):
             raise ValueError(f"{field} holds a blank name, which nobody could answer under: take it out")
 
 
@@ -185,7 +186,7 @@ def _check_decider(policy: People, requester: str | None) -> None:
 
 def _people_of(names: Iterable[str], requester: str | None) -> set[str]:
     """Each person once, and without who asked for the case."""
-    return {_known_as(name) for name in names} - {_known_as(requester or "")}
+    return {known_as(name) for name in names} - {known_as(requester or "")}
 
 
 def _without(requester: str | None) -> str:

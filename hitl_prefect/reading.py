@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from hitl_prefect.answers import problems_of
 from hitl_prefect.errors import ObjectMissing, StoreDenied
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.outcomes import Outcome
+from hitl_prefect.outcomes import Outcome, outcome_prefix
 from hitl_prefect.protocols import Store
 
 __all__ = ["Unreadable", "read_outcomes"]
@@ -36,7 +36,7 @@ def read_outcomes(store: Store, task: str | None = None) -> Iterator[Outcome[Jso
         StoreUnavailable: If the store is down; what was read before was right.
         StoreDenied: If nothing may be listed there.
     """
-    keys = store.keys(f"outcomes/v1/task={task}/" if task else "outcomes/v1/")
+    keys = store.keys(outcome_prefix(task))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for start in range(0, len(keys), _CHUNK):
             yield from pool.map(lambda key: _read(store, key), keys[start : start + _CHUNK])

@@ -15,6 +15,7 @@ from hitl_prefect.agreement import cohen_kappa, krippendorff_alpha
 from hitl_prefect.canonical import canonical_bytes, sha256_of
 from hitl_prefect.models import Generation
 from hitl_prefect.outcomes import Outcome, Probe, Review, Verdict
+from hitl_prefect.people import known_as
 from hitl_prefect.probing import mistake_in
 from hitl_prefect.reading import Unreadable
 from hitl_prefect.reviewer_figures import FieldAgreement, Median, ReviewerReport, ReviewerRow, TaskRow
@@ -122,7 +123,7 @@ class _Count:
         )
 
     def _take_review(self, outcome: Outcome[JsonValue], review: Review) -> None:
-        drafts = {one.attempt: one for one in (*(tried.generation for tried in outcome.earlier), outcome.generation)}
+        drafts = {draft.attempt: draft for draft in outcome.drafts}
         for verdict in review.verdicts:
             self._take_verdict(outcome, verdict, drafts.get(verdict.attempt, outcome.generation))
         for probe in review.probes:
@@ -172,7 +173,7 @@ class _Count:
 
     def _person(self, task: str, verdict: Verdict) -> _Person:
         name = verdict.reviewer.strip()
-        return self.people.setdefault((task, name.casefold()), _Person(name))
+        return self.people.setdefault((task, known_as(name)), _Person(name))
 
     def _task(self, task: str) -> TaskRow:
         fields = [

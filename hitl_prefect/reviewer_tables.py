@@ -9,7 +9,7 @@ from hitl_prefect.agreement import Agreement
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.inert import code_span, visible
 from hitl_prefect.reviewer_figures import Median, ReviewerReport, ReviewerRow
-from hitl_prefect.shares import FEW, Share
+from hitl_prefect.shares import FEW, Share, counted
 
 __all__ = ["Table", "as_markdown", "headline", "tables"]
 
@@ -32,10 +32,10 @@ def headline(report: ReviewerReport) -> str:
     '3 outcomes: 2 by the model alone, 1 by people, 0 by the deadline'
     """
     said = (
-        f"{_counted(report.outcomes, 'outcome')}: {report.by_model:,} by the model alone, "
+        f"{counted(report.outcomes, 'outcome')}: {report.by_model:,} by the model alone, "
         f"{report.by_people:,} by people, {report.by_deadline:,} by the deadline"
     )
-    broken = _counted(len(report.unreadable), "object")
+    broken = counted(len(report.unreadable), "object")
     return f"{said}; {broken} could not be read" if report.unreadable else said
 
 
@@ -95,10 +95,6 @@ def _agreement(report: ReviewerReport) -> Iterator[dict[str, str]]:
         for name, same, alpha in figures:
             cases = f"{alpha.units:,}"
             yield {"task": row.task, "field": name, "cases": cases, "same": _of(same), "alpha": _figure(alpha)}
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _name(row: ReviewerRow) -> str:

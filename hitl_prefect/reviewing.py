@@ -11,7 +11,7 @@ from typing import Literal
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from hitl_prefect.briefs import Brief
-from hitl_prefect.desk import Round, Waited, check_place, close_round, typed_in, wait_for_person
+from hitl_prefect.desk import How, Round, Waited, check_place, close_round, typed_in, wait_for_person
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.forms import build_form
 from hitl_prefect.hearing import hear
@@ -20,10 +20,10 @@ from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.models import Case, Generation, Route, Score
 from hitl_prefect.notices import Event, Facts, Notice, tell
 from hitl_prefect.opening import check_reviewers
-from hitl_prefect.outcomes import RefusedAnswer, Review, Settlement, Verdict
+from hitl_prefect.outcomes import DECIDERS, RefusedAnswer, Review, Settlement, Verdict
 from hitl_prefect.panel import Ask, Heard, Silence, Sitting
 from hitl_prefect.policy import Policy
-from hitl_prefect.signposts import settled_name, tag_run, tell_settled
+from hitl_prefect.signposts import mark_settled, settled_name, tag_run
 from hitl_prefect.telling import Told, deadline_of, facts_of, settled_facts, signs_of
 
 __all__ = ["areview", "review"]
@@ -68,7 +68,7 @@ async def areview(
         await tag_run(journal.client, journal.flow_run_id, case.task)
         sitting = Sitting(case=case, generation=generation, score=score, policy=policy, escalated_before=escalated)
         done = await _Asking(journal, how, sitting, route, earlier).settle()
-        await _tell_settled(journal, case, done)
+        await _mark_settled(journal, case, done)
         return done
 
 
@@ -89,17 +89,15 @@ def review(
     )
 
 
-async def _tell_settled(journal: Journal, case: Case, done: Review) -> None:
-    if done.settled is None:
-        return
-    if await tell_settled(journal.client, journal.flow_run_id, settled_name(case, done.settled)):
+async def _mark_settled(journal: Journal, case: Case, done: Review) -> None:
+    if await mark_settled(journal.client, journal.flow_run_id, settled_name(case, done.settled)):
         await refresh_page(journal.client, journal.flow_run_id)
 
 
 class _Asking:
     """All rounds about one draft."""
 
-    def __init__(self, journal: Journal, how: str, sitting: Sitting, route: Route, earlier: Generation | None) -> None:
+    def __init__(self, journal: Journal, how: How, sitting: Sitting, route: Route, earlier: Generation | None) -> None:
         self.journal, self.how, self.route, self.earlier = journal, how, route, earlier
         self.sitting = sitting
         self.to_mend: RefusedAnswer | None = None
@@ -142,7 +140,7 @@ class _Asking:
             number=number,
             attempt=attempt,
             pause_key=f"{self.journal.slug}-{attempt}-{number}",
-            how="suspended" if self.how == "suspended" else "paused",
+            how=self.how,
             form=build_form(self._brief(ask, number, since)),
             ask=ask,
             facts=facts_of(self.sitting, ask, self.route, deadline_of(self.sitting.policy, ask, since)),
@@ -164,7 +162,7 @@ class _Asking:
             typed=self.to_mend.typed if self.to_mend else None,
             fill_again=not self._repeats_exercise(),
             deadline_at=deadline_of(self.sitting.policy, ask, since),
-            told=sitting.verdicts if ask.role in ("tie_breaker", "escalated") else (),
+            told=sitting.verdicts if ask.role in DECIDERS else (),
             # Only until somebody has said something of the draft itself: nobody else is told how a colleague did.
             probe=next(iter(sitting.probes), None) if ask.role == "reviewer" and not sitting.verdicts else None,
             proposal=sitting.proposal if ask.role == "tie_breaker" else None,

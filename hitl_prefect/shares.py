@@ -8,7 +8,7 @@ from pydantic import Field
 
 from hitl_prefect.frozen import Frozen
 
-__all__ = ["FEW", "Gap", "Share", "gap"]
+__all__ = ["FEW", "Gap", "Share", "counted", "gap"]
 
 FEW = 20
 """Below so many cases a share is shown without a percentage: one case would move it by more than 5 points."""
@@ -63,6 +63,15 @@ class Share(Frozen):
 
     def __str__(self) -> str:
         return f"{self.hits} of {self.of}"
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of a thing, in words.
+
+    >>> counted(1, "case"), counted(1200, "case")
+    ('1 case', '1,200 cases')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 class Gap(Frozen):

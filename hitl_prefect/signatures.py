@@ -88,7 +88,8 @@ def check_signature(verdict: Verdict, typed: Statement, policy: People) -> None:
 
 _REFUSED: dict[SignatureState, str] = {
     "missing": "signature: verdicts on this task are signed: answer with `hitl answer RUN`; the browser cannot sign",
-    "unknown": "signature: the policy holds no key of this reviewer: add the line of `hitl keys list` to reviewer_keys",
+    "unknown": "signature: the policy holds no key of this reviewer: add the one that `hitl keys list` shows to "
+    "reviewer_keys",
     "wrong": "signature: it is not this reviewer's, or not for this form: answer what is shown now with "
     "`hitl answer RUN`",
 }

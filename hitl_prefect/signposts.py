@@ -14,7 +14,7 @@ from hitl_prefect.models import Case
 from hitl_prefect.outcomes import Settlement
 from hitl_prefect.panel import Ask
 
-__all__ = ["TAG", "WAITING", "ask_labels", "settled_name", "tag_run", "tell_settled", "tell_waiting", "waiting_name"]
+__all__ = ["TAG", "WAITING", "ask_labels", "mark_settled", "mark_waiting", "settled_name", "tag_run", "waiting_name"]
 
 TAG = "hitl"
 """On every flow run that has asked a person."""
@@ -56,9 +56,8 @@ def _of(case: Case) -> str:
 
 def ask_labels(ask: Ask) -> dict[str, str]:
     """Who is asked, as labels; lists are JSON, since a label is text or a number."""
-    role = "reviewer" if ask.role in ("blind", "seeded") else ask.role
     lists = {"hitl.people": ask.people, "hitl.not_these": ask.not_these}
-    return {"hitl.role": role, **{name: json.dumps(people) for name, people in lists.items()}}
+    return {"hitl.role": ask.told_role, **{name: json.dumps(people) for name, people in lists.items()}}
 
 
 async def tag_run(client: PrefectClient, run_id: UUID, task: str) -> None:
@@ -74,7 +73,7 @@ async def tag_run(client: PrefectClient, run_id: UUID, task: str) -> None:
         await client.update_flow_run(run_id, tags=[*tags, *missing])
 
 
-async def tell_waiting(client: PrefectClient, run_id: UUID, name: str) -> None:
+async def mark_waiting(client: PrefectClient, run_id: UUID, name: str) -> None:
     """Name the run by what it waits for, and tag it `waiting`."""
     run = await client.read_flow_run(run_id)
     if "hitl.run_name" not in run.labels:
@@ -83,7 +82,7 @@ async def tell_waiting(client: PrefectClient, run_id: UUID, name: str) -> None:
     await client.update_flow_run(run_id, name=_renamed(name), tags=tags)
 
 
-async def tell_settled(client: PrefectClient, run_id: UUID, name: str) -> bool:
+async def mark_settled(client: PrefectClient, run_id: UUID, name: str) -> bool:
     """Name the run by how it ended, and take the tag `waiting` away; whether that was still to be done."""
     tags = (await client.read_flow_run(run_id)).tags
     if WAITING not in tags:

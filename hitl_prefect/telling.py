@@ -17,8 +17,6 @@ from hitl_prefect.stakes import expected_loss
 
 __all__ = ["Told", "deadline_of", "facts_of", "notices_of", "settled_facts", "signs_of"]
 
-_PROBES = ("blind", "seeded")
-
 
 class Told(Frozen):
     """Something was told; it is not told again."""
@@ -36,7 +34,7 @@ def facts_of(sitting: Sitting, ask: Ask, route: Route, deadline_at: datetime | N
         case=case.id,
         reason="blind" if blind else route.reason,
         confidence=None if blind else sitting.score.confidence,
-        step="reviewer" if ask.role in _PROBES else ask.role,
+        step=ask.told_role,
         people=tuple(quoted(name) for name in ask.people),
         deadline_at=deadline_at,
         prompt=excerpt(words) if "prompt" in holds else None,

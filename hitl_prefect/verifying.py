@@ -15,7 +15,7 @@ from hitl_prefect.configured import policy_of
 from hitl_prefect.errors import ConfigError, ObjectMissing
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.outcome_checks import CHECKS, Check, Policies, Stored
-from hitl_prefect.outcomes import IndexEntry, Outcome
+from hitl_prefect.outcomes import IndexEntry, Outcome, index_prefix, outcome_prefix
 from hitl_prefect.policy import Policy
 from hitl_prefect.protocols import Store
 
@@ -74,13 +74,12 @@ def verify_store(store: Store, policies: Policies, *, task: str | None = None) -
     Raises:
         StoreError: If the store does not answer.
     """
-    below = f"task={task}/" if task else ""
     # Outcomes are listed before the index: an outcome is written after its entry, so none that is listed lacks it yet.
-    outcomes = set(store.keys(f"outcomes/v1/{below}"))
+    outcomes = set(store.keys(outcome_prefix(task)))
     named: set[str] = set()
     findings: list[Finding] = []
     states: list[str] = []
-    for index in store.keys(f"cases/v1/{below}"):
+    for index in store.keys(index_prefix(task)):
         read = _read(store, index, policies)
         if isinstance(read, Finding):
             findings.append(read)

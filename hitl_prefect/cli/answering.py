@@ -89,11 +89,13 @@ def answer(
         **{entry: text for entry, text in (("guidance", guidance), ("reason", reason)) if text},
     }
     many = task is not None or where is not None
-    if wrong := _wrong_usage(run, decision, many=many, holds_answer=answer is not None or answer_file is not None):
+    answers = (answer is not None) + (answer_file is not None)
+    if wrong := _wrong_usage(run, decision, many=many, answers=answers, draft=draft, of_many=yes or dry_run):
         say_aside(f"hitl: {wrong}\nTry `hitl answer --help`.")
         return 2
     if run is None:
-        return _answer_many(task, where, {**said, "decision": decision}, yes=yes, only_look=dry_run, json=json)
+        typed = {**said, "decision": decision}
+        return _answer_many(task, where, typed, sign=sign, yes=yes, only_look=dry_run, json=json)
     form = asyncio.run(_waiting_form(run))
     if not form.draft_sha256.startswith(draft):
         raise AnswerRefused((f"draft {draft} is no longer the one that waits: look again with `hitl show {run}`",))
@@ -105,14 +107,22 @@ def answer(
     return 0
 
 
-def _wrong_usage(run: str | None, decision: str | None, *, many: bool, holds_answer: bool) -> str:
-    if many is (run is not None):
-        return "name one waiting run, or select many with --task or --where"
-    if many and (decision in ("edit", None) or holds_answer):
-        return "many cases get one --decision, and it cannot be edit: answer what you want to change one by one"
-    if decision is None and not many and not sys.stdin.isatty():
-        return "without a terminal nobody can be asked: give --decision"
-    return ""
+def _wrong_usage(run: str | None, decision: str | None, *, many: bool, answers: int, draft: str, of_many: bool) -> str:
+    """Why these words cannot be meant together; empty where they can."""
+    asked = decision is None and not many
+    reasons = (
+        (many is (run is not None), "name one waiting run, or select many with --task or --where"),
+        (
+            many and (decision in ("edit", None) or answers > 0),
+            "many cases get one --decision, and it cannot be edit: answer what you want to change one by one",
+        ),
+        (many and draft != "", "--draft names the draft of one run: leave it out, each case is sent with its own"),
+        (not many and of_many, "--yes and --dry-run are for many cases: select them with --task or --where"),
+        (answers > 1, "--answer and --answer-file are two answers: give one of them"),
+        (asked and answers > 0, "--answer and --answer-file go with --decision edit: add it"),
+        (asked and not sys.stdin.isatty(), "without a terminal nobody can be asked: give --decision"),
+    )
+    return next((why for is_wrong, why in reasons if is_wrong), "")
 
 
 def _written(form: Form, words: str | None, file: Path | None) -> dict[str, JsonValue]:
@@ -151,7 +161,14 @@ def _answer_by_hand(form: WaitingForm, said: dict[str, JsonValue], *, sign: bool
 
 
 def _answer_many(
-    task: str | None, where: str | None, said: dict[str, JsonValue], *, yes: bool, only_look: bool, json: bool
+    task: str | None,
+    where: str | None,
+    said: dict[str, JsonValue],
+    *,
+    sign: bool,
+    yes: bool,
+    only_look: bool,
+    json: bool,
 ) -> int:
     try:
         selection = None if where is None else Selection(where)
@@ -169,7 +186,7 @@ def _answer_many(
     if not yes and input(f"Send {said['decision']} {ready} times? [y/N] ").strip().lower() not in ("y", "yes"):
         say_aside("Nothing was sent.")
         return 1
-    failed = asyncio.run(send_all(plan))
+    failed = asyncio.run(send_all(plan, sign=sign))
     tell_sent(plan, failed, json=json)
     return int(bool(failed))
 

@@ -15,7 +15,7 @@ from hitl_prefect.inbox import Waiting, aanswer, ainbox, ashow
 from hitl_prefect.inert import visible
 from hitl_prefect.selecting import Column, Selection
 
-__all__ = ["Planned", "columns_of", "planned", "send_all", "tell_plan", "tell_sent"]
+__all__ = ["Sending", "columns_of", "planned", "send_all", "tell_plan", "tell_sent"]
 
 _MANY = 20
 """From so many on, progress is told."""
@@ -24,7 +24,7 @@ _AT_ONCE = 8
 """So many forms are read at a time."""
 
 
-class Planned(NamedTuple):
+class Sending(NamedTuple):
     """What is going to be sent to one waiting run, or why nothing is."""
 
     waiting: Waiting
@@ -41,11 +41,11 @@ def columns_of(waiting: Waiting, now: datetime) -> dict[str, Column]:
         "confidence": waiting.confidence,
         "attempt": waiting.attempt,
         "age_s": (now - waiting.opened_at).total_seconds(),
-        "expected_loss": getattr(waiting, "expected_loss", None),
+        "expected_loss": waiting.expected_loss,
     }
 
 
-async def planned(task: str | None, where: Selection | None, typed: dict[str, JsonValue]) -> list[Planned]:
+async def planned(task: str | None, where: Selection | None, typed: dict[str, JsonValue]) -> list[Sending]:
     """What one decision means for everything that is selected.
 
     Args:
@@ -58,34 +58,34 @@ async def planned(task: str | None, where: Selection | None, typed: dict[str, Js
     chosen = [one for one in found if where is None or where.matches(columns_of(one, now))]
     few = asyncio.Semaphore(_AT_ONCE)
 
-    async def plan(one: Waiting) -> Planned:
+    async def plan(one: Waiting) -> Sending:
         async with few:
             return await _planned(one, typed)
 
     return await asyncio.gather(*(plan(one) for one in chosen))
 
 
-async def _planned(waiting: Waiting, typed: dict[str, JsonValue]) -> Planned:
+async def _planned(waiting: Waiting, typed: dict[str, JsonValue]) -> Sending:
     try:
         form = (await ashow(waiting.run_id)).form
         named: dict[str, JsonValue] = {"draft_sha256": form.draft_sha256, "round": form.round_id, "bulk": True}
         check_typed(form, {**typed, **named})
     except AnswerRefused as exc:
         no_draft = typed["decision"] == "approve" and "approve" not in form.decisions
-        return Planned(waiting, {}, "there is no valid draft to approve" if no_draft else str(exc))
+        return Sending(waiting, {}, "there is no valid draft to approve" if no_draft else str(exc))
     except HitlError as exc:
-        return Planned(waiting, {}, str(exc))
-    return Planned(waiting, {**typed, **named})
+        return Sending(waiting, {}, str(exc))
+    return Sending(waiting, {**typed, **named})
 
 
-def tell_plan(plan: Sequence[Planned], decision: str, tell: Callable[[str], None]) -> None:
+def tell_plan(plan: Sequence[Sending], decision: str, tell: Callable[[str], None]) -> None:
     """Show what is going to happen."""
     if plan:
         tell(table([_row(one, decision) for one in plan]))
     tell(f"{decision}: {sum(not one.skipped for one in plan)} of {len(plan)} selected cases.")
 
 
-def _row(one: Planned, decision: str) -> dict[str, object]:
+def _row(one: Sending, decision: str) -> dict[str, object]:
     waiting = one.waiting
     return {
         "case": visible(waiting.case),
@@ -97,17 +97,21 @@ def _row(one: Planned, decision: str) -> dict[str, object]:
     }
 
 
-async def send_all(plan: Sequence[Planned]) -> list[tuple[Planned, str]]:
+async def send_all(plan: Sequence[Sending], *, sign: bool) -> list[tuple[Sending, str]]:
     """Send all that is not skipped, going on after a failure.
+
+    Args:
+        plan: What is going to be sent.
+        sign: Sign each also where its form does not want it.
 
     Returns:
         What failed, with why: somebody was faster, or the form refused.
     """
     ready = [one for one in plan if not one.skipped]
-    failed: list[tuple[Planned, str]] = []
+    failed: list[tuple[Sending, str]] = []
     for count, one in enumerate(ready, 1):
         try:
-            await aanswer(one.waiting.run_id, one.typed)
+            await aanswer(one.waiting.run_id, one.typed, sign=sign)
         except HitlError as exc:
             failed.append((one, str(exc)))
             say_aside(visible(f"{one.waiting.task}, case {one.waiting.case}: not answered: {exc}"))
@@ -116,7 +120,7 @@ async def send_all(plan: Sequence[Planned]) -> list[tuple[Planned, str]]:
     return failed
 
 
-def tell_sent(plan: Sequence[Planned], failed: Sequence[tuple[Planned, str]], *, json: bool) -> None:
+def tell_sent(plan: Sequence[Sending], failed: Sequence[tuple[Sending, str]], *, json: bool) -> None:
     """Tell how it went."""
     not_sent = {one.waiting.run_id for one, _ in failed}
     answered = [one.waiting.run_id for one in plan if not one.skipped and one.waiting.run_id not in not_sent]

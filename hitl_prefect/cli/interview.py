@@ -1,6 +1,5 @@
 """`hitl answer RUN` at a terminal: what is asked of the person, in the order of the form."""
 
-import json
 from collections.abc import Sequence
 
 from pydantic import JsonValue
@@ -9,8 +8,9 @@ from hitl_prefect.answer_files import shown_answer
 from hitl_prefect.cli.editing import AnswerFile
 from hitl_prefect.cli.printing import say
 from hitl_prefect.fields import differences
-from hitl_prefect.forms import Form, wrong_entries
-from hitl_prefect.inert import cut, visible
+from hitl_prefect.form_reading import wrong_entries
+from hitl_prefect.forms import Form
+from hitl_prefect.inert import visible
 from hitl_prefect.outcomes import Decision
 
 __all__ = ["NothingSent", "interview"]
@@ -75,14 +75,7 @@ def _choice(what: str, choices: Sequence[Decision]) -> Decision:
 
 
 def _changes(form: Form, answer: JsonValue) -> list[str]:
-    return [
-        f"  {one.path or 'answer'}: {_shown(one.before)} -> {_shown(one.after)}"
-        for one in differences(shown_answer(form), answer)
-    ]
-
-
-def _shown(value: JsonValue) -> str:
-    return visible(cut(json.dumps(value, ensure_ascii=False), _SHORT))
+    return [visible(f"  {one.told(_SHORT)}") for one in differences(shown_answer(form), answer)]
 
 
 def _name_question(form: Form, default: str) -> str:

@@ -9,6 +9,7 @@ from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, table
 from hitl_prefect.configured import store_of
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.inert import visible
+from hitl_prefect.shares import counted
 from hitl_prefect.verifying import Verification, afind_policies, verify_store
 
 __all__ = ["verify"]
@@ -47,8 +48,8 @@ async def verify(
 def _tell(found: Verification) -> None:
     if found.findings:
         say(table([{"object": visible(one.key), "finding": visible(one.problem)} for one in found.findings]))
-    say(f"{found.outcomes} outcomes, {found.signatures} signatures are good, {len(found.findings)} findings.")
+    good, findings = counted(found.signatures, "good signature"), counted(len(found.findings), "finding")
+    say(f"{counted(found.outcomes, 'outcome')}, {good}, {findings}.")
     if found.unchecked:
-        say_aside(
-            f"{found.unchecked} signatures were not checked: give the policy with their reviewers' keys (--policy)."
-        )
+        unchecked = counted(found.unchecked, "signature")
+        say_aside(f"Not checked: {unchecked}. Give the policy with their reviewers' keys (--policy).")

@@ -17,7 +17,7 @@ from hitl_prefect.blocks import FolderStoreBlock
 from hitl_prefect.errors import ConfigError, HitlError
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.inbox import aanswer, ainbox, ashow
-from hitl_prefect.outcomes import Outcome
+from hitl_prefect.outcomes import Outcome, outcome_prefix
 from hitl_prefect.stores.folder import FolderStore
 
 __all__ = ["DemoMessage", "answer_by_script", "outcomes_in", "read_messages", "send", "until_answered", "until_settled"]
@@ -144,5 +144,5 @@ async def until_answered(sent: dict[UUID, DemoMessage], tell: Callable[[str], No
 def outcomes_in(folder: Path) -> list[Outcome[str]]:
     """Every outcome that the store holds, by case."""
     store = FolderStore(folder)
-    found = [Outcome[str].model_validate_json(store.get(key)) for key in store.keys("outcomes/")]
+    found = [Outcome[str].model_validate_json(store.get(key)) for key in store.keys(outcome_prefix())]
     return sorted(found, key=lambda outcome: outcome.case.id)

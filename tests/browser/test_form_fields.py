@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from hitl_prefect.answers import answer_type
-from hitl_prefect.forms import FormAnswer, escape_kinds, read_form
+from hitl_prefect.form_reading import FormAnswer, read_form
+from hitl_prefect.form_values import escape_kinds
 from tests.browser.answers import DRAFT, KEYWORDS, Everything, named
 from tests.browser.desk import Asked, Desk
 from tests.browser.pages import ResumeForm

@@ -1,45 +1,20 @@
 """What a model or a case wrote is shown as text: nothing of it is fetched, run or rendered."""
 
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.desk import Asked
 from tests.browser.pages import ResumeForm
-
-
-class Canary:
-    """A loopback server that must never be asked for anything."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        asked = self.asked
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked.append(self.path)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+from tests.servers.listening import Mailbox, mailbox
 
 
 @pytest.fixture
-def canary() -> Iterator[Canary]:
-    canary = Canary()
-    thread = Thread(target=canary.server.serve_forever, daemon=True)
-    thread.start()
-    yield canary
-    canary.server.shutdown()
-    canary.server.server_close()
-    thread.join()
+def canary() -> Iterator[Mailbox]:
+    """A loopback server that must never be asked for anything."""
+    with mailbox() as made:
+        yield made
 
 
 def hostile(url: str) -> str:
@@ -64,7 +39,7 @@ def hostile(url: str) -> str:
     )
 
 
-def test_hostile_text_is_only_text(ask: Callable[..., Asked], ui: ResumeForm, canary: Canary) -> None:
+def test_hostile_text_is_only_text(ask: Callable[..., Asked], ui: ResumeForm, canary: Mailbox) -> None:
     """In the prompt, the draft, the problems, the rule and the errors: no request, no live element."""
     text = hostile(canary.url)
 
@@ -85,7 +60,7 @@ def test_hostile_text_is_only_text(ask: Callable[..., Asked], ui: ResumeForm, ca
     assert description.locator("h1").count() == 0
     assert description.inner_text().count("{{ 7 * 7 }}") >= 3
     ui.page.goto(f"{canary.url}/asked-on-purpose")
-    assert canary.asked[0] == "/asked-on-purpose"
+    assert canary.sent[0].path == "/asked-on-purpose"
 
 
 def test_the_description_can_be_read(ask: Callable[..., Asked], ui: ResumeForm) -> None:

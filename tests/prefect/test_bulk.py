@@ -110,8 +110,15 @@ def test_a_no_at_the_terminal_sends_nothing(resident, start):
         (["a-run", "--task", "invoices", "--decision", "reject"], "name one waiting run, or select many"),
         ([], "name one waiting run, or select many"),
         (["a-run"], "without a terminal nobody can be asked: give --decision"),
+        (["--task", "invoices", "--decision", "reject", "--draft", "00"], "--draft names the draft of one run"),
+        (["a-run", "--decision", "reject", "--dry-run"], "--yes and --dry-run are for many cases"),
+        (["a-run", "--decision", "edit", "--answer", "1", "--answer-file", "a.json"], "two answers: give one of them"),
+        (["a-run", "--answer", "1"], "go with --decision edit: add it"),
     ],
-    ids=["edit", "no decision", "misspelt", "an answer", "both", "nothing", "no terminal"],
+    ids=[
+        *("edit", "no decision", "misspelt", "an answer", "both", "nothing", "no terminal"),
+        *("draft of many", "dry run of one", "two answers", "answer without decision"),
+    ],
 )
 def test_wrong_usage_is_told_before_anything_is_looked_at(resident, words, says):
     """Exit code 2."""

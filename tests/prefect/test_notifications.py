@@ -8,8 +8,6 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
@@ -18,6 +16,8 @@ from prefect.client.orchestration import get_client
 from hitl_prefect.blocks import FolderStoreBlock
 from hitl_prefect.chasing import remind_reviewers
 from tests.prefect.flows.invoices import extract_invoice
+from tests.prefect.terminal import hitl
+from tests.servers.listening import mailbox
 from tests.servers.machine import wait_until
 
 DRAFT = {"vendor": "ACME", "total": 12.5, "notes": {}}
@@ -36,37 +36,23 @@ def ask(resident, document):
 
 
 @pytest.fixture(scope="module")
-def mailbox():
-    """What a chat's webhook was sent, in order."""
-    got = []
-
-    class Chat(BaseHTTPRequestHandler):
-        def do_POST(self):
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Chat) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        got_at = f"http://127.0.0.1:{server.server_port}"
-        yield got_at, got
-        server.shutdown()
+def chat():
+    """What a chat's webhook is."""
+    with mailbox() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def automated(resident, mailbox):
+def automated(resident, chat):
     """A block that posts to the mailbox, and the automations that the command makes; both gone afterwards."""
-    url, got = mailbox
     said = {"subject": "{{subject}}", "body": "{{body}}"}
     with resident.connected():
-        CustomWebhookNotificationBlock(name="desk", url=url, json_data=said).save("desk", overwrite=True)
+        CustomWebhookNotificationBlock(name="desk", url=chat.url, json_data=said).save("desk", overwrite=True)
         FolderStoreBlock(path="outcomes").save("silent", overwrite=True)
-    made = resident.hitl("init-automations", "--block", BLOCK, "--on", "opened,settled", "--task", "invoices", "--json")
-    assert made.returncode == 0, made.stderr
-    yield got, json.loads(made.stdout)["automations"]
+    words = ("--block", BLOCK, "--on", "opened,settled", "--task", "invoices", "--json")
+    made = hitl(resident.server.api_url, "init-automations", *words)
+    assert made.code == 0, made.err
+    yield chat, json.loads(made.out)["automations"]
     with resident.connected():
         asyncio.run(take_away_automations())
 
@@ -88,7 +74,7 @@ def test_a_chat_gets_one_message_per_step_with_the_link_and_no_word_of_the_case(
     run = ask(min_confidence=0.9, reviewers=["ada"])
 
     def got():
-        return [message for message in automated[0] if run in message["body"]]
+        return [message for message in (json.loads(one.body) for one in automated[0].sent) if run in message["body"]]
 
     wait_until(lambda: len(got()) == 1, "a message", timeout_s=30)
     resident.force(run, "Resuming", "SCHEDULED")
@@ -110,8 +96,8 @@ def test_the_command_may_be_run_twice(resident, automated):
     """It knows its automations by their names, says what it will do, and changes what became different."""
     _, made = automated
     options = ("--block", BLOCK, "--on", "opened,overdue", "--task", "invoices")
-    planned = resident.hitl("init-automations", *options, "--dry-run").stdout
-    again = resident.hitl("init-automations", *options, "--json").stdout
+    planned = hitl(resident.server.api_url, "init-automations", *options, "--dry-run").out
+    again = hitl(resident.server.api_url, "init-automations", *options, "--json").out
 
     name = f"hitl opened: {BLOCK}, task invoices"
     assert made[0] == {"name": name, "does": "create"}
@@ -131,9 +117,9 @@ def test_the_command_may_be_run_twice(resident, automated):
 )
 def test_what_cannot_be_made_is_refused_by_name(resident, automated, arguments, code, says):
     """Before anything is saved."""
-    done = resident.hitl("init-automations", *arguments)
+    done = hitl(resident.server.api_url, "init-automations", *arguments)
 
-    assert (done.returncode, says in done.stderr) == (code, True), done.stderr
+    assert (done.code, says in done.err) == (code, True), done.err
 
 
 def test_each_step_of_a_review_is_told_once(resident, ask):
@@ -171,17 +157,11 @@ def test_the_link_opens_the_ui_that_is_in_force(elsewhere, document):
     """Where the server's operator keeps the older UI, the link leads there, in the event and in the inbox."""
     run = elsewhere.start(extract_invoice, document=document, policy={}, model=elsewhere.drafting(DRAFT))
     ((_, payload),) = told(elsewhere, run, 1)
-    listed = subprocess.run(
-        [sys.executable, "-m", "hitl_prefect", "inbox", "--json"],
-        env=elsewhere.server.env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    listed = hitl(elsewhere.server.api_url, "inbox", "--json")
 
     url = f"{elsewhere.server.ui_url}/runs/flow-run/{run}"
     assert payload["url"] == url
-    assert url in [one["url"] for one in json.loads(listed.stdout)["waiting"]]
+    assert url in [one["url"] for one in json.loads(listed.out)["waiting"]]
 
 
 def test_prompt_and_draft_leave_prefect_only_where_the_policy_says_so(resident, document):

@@ -7,6 +7,7 @@ import pytest
 
 from tests.prefect.flows import invoices
 from tests.prefect.installation import DRAFT
+from tests.prefect.terminal import hitl
 from tests.wire.loopback import Said
 
 CAREFUL = {"min_confidence": 0.9}
@@ -199,11 +200,11 @@ def test_what_prefect_would_render_is_kept_as_it_is(resident, document, model):
     prefill = resident.form(approved)["properties"]["answer"].get("default")
     resident.answer(approved, decision="approve", **({"answer": prefill} if prefill else {}))
     typed = json.dumps({"vendor": "B", "total": 2, "notes": {"x": trap}})
-    done = resident.hitl("answer", edited, "--decision", "edit", "--answer", typed)
+    done = hitl(resident.server.api_url, "answer", edited, "--decision", "edit", "--answer", typed)
     for run in (approved, edited):
         assert resident.go_on(run) == "Completed"
 
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     assert [one["final_answer"]["notes"] for one in resident.outcomes(approved) + resident.outcomes(edited)] == [
         trap,
         {"x": trap},

@@ -12,6 +12,7 @@ from hitl_prefect.policy import Policy
 from hitl_prefect.signatures import statement_typed
 from hitl_prefect.signing import sign_verdict
 from tests.prefect.flows.invoices import extract_invoice
+from tests.prefect.terminal import hitl
 
 DRAFT = {"vendor": "ACME", "total": 12.5, "notes": {}}
 
@@ -30,8 +31,7 @@ class Desk:
         make_key("mallory")
 
     def hitl(self, *arguments):
-        with_keys = {"HITL_KEYS": str(self.folder / "keys")}
-        return self.resident.hitl(*arguments, **with_keys)
+        return hitl(self.resident.server.api_url, *arguments)
 
     @property
     def store(self):
@@ -62,8 +62,12 @@ class Desk:
 
     def answer(self, run, reviewer, *arguments):
         """`hitl answer` as a reviewer runs it, and let the flow go on."""
-        done = self.hitl("answer", run, "--reviewer", reviewer, *arguments)
-        assert done.returncode == 0, done.stderr
+        return self.answer_by(run, run, "--reviewer", reviewer, *arguments)
+
+    def answer_by(self, run, *arguments):
+        """The same with all of its words."""
+        done = self.hitl("answer", *arguments)
+        assert done.code == 0, done.err
         return self.resident.go_on(run)
 
     def verify(self):
@@ -141,14 +145,16 @@ def test_who_has_no_key_here_is_told_and_nothing_is_sent(resident, desk, documen
     keys_folder().joinpath("eve.pem").unlink()
     done = desk.hitl("answer", run, "--reviewer", "eve", "--decision", "approve")
 
-    assert (done.returncode, "make one with `hitl keys make eve`" in done.stderr) == (1, True)
+    assert (done.code, "make one with `hitl keys make eve`" in done.err) == (1, True)
     assert resident.state(run) == "Suspended"
 
 
-def test_hitl_answer_signs_on_request_where_nobody_asks_for_it(resident, desk, document):
+@pytest.mark.parametrize("words", [["{run}"], ["--where", 'case == "{run}"', "--yes"]], ids=["one", "many"])
+def test_hitl_answer_signs_on_request_where_nobody_asks_for_it(resident, desk, document, words):
     """A known key makes a signature count for `hitl verify`, also where the policy does not need it."""
     run = desk.start(document, require_signature=False)
-    settled = desk.answer(run, "ada", "--decision", "approve", "--sign")
+    which = [word.format(run=run) for word in words]
+    settled = desk.answer_by(run, *which, "--reviewer", "ada", "--decision", "approve", "--sign")
 
     outcome, _ = desk.stored()
     assert settled == "Completed"

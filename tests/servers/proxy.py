@@ -6,9 +6,11 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.servers.listening import Listener
 
 __all__ = ["StoreProxy", "store_proxy"]
 
@@ -30,7 +32,7 @@ class StoreProxy:
         self._held: _Hold | None = None
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self._server: ThreadingHTTPServer | None = None
+        self._server: Listener | None = None
         self._thread = threading.Thread()
         self._port = 0
         self.up()
@@ -71,7 +73,7 @@ class StoreProxy:
 
     def up(self) -> None:
         """Listen again, on the same port as before."""
-        self._server = _Listener(("127.0.0.1", self._port), self._handler())
+        self._server = Listener(("127.0.0.1", self._port), self._handler())
         self._port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -115,15 +117,6 @@ class _Hold:
         """Called by the request itself."""
         self._arrived.set()
         self._released.wait(60)
-
-
-class _Listener(ThreadingHTTPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that broke is what these tests are about."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -4,7 +4,7 @@ import json
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, JsonValue
 
@@ -73,6 +73,7 @@ def test_a_text_comes_out_of_its_file_to_the_letter(text):
     assert answer_in_file(form, file_text(form, remarks=("two\nlines",))) == text
 
 
+@settings(max_examples=30)
 @given(st.builds(Note, title=st.text(), lines=st.lists(st.builds(Line, name=st.text(), count=st.integers()))))
 def test_an_answer_comes_out_of_its_file_as_it_went_in(note):
     """Numbers too large for a browser too, which the form holds as text."""

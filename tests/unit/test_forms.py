@@ -13,7 +13,9 @@ from hitl_prefect.answers import answer_type
 from hitl_prefect.briefs import Brief
 from hitl_prefect.errors import AnswerRefused, FormError
 from hitl_prefect.form_fields import answer_schema
-from hitl_prefect.forms import Form, FormAnswer, build_form, check_form, escape_kinds, read_form, unescape_kinds
+from hitl_prefect.form_reading import FormAnswer, read_form
+from hitl_prefect.form_values import escape_kinds, unescape_kinds
+from hitl_prefect.forms import Form, build_form, check_form
 from hitl_prefect.inert import code_span, cut, fence, visible
 from hitl_prefect.models import Case, Generation, Part, Route, Score
 from hitl_prefect.panel import Ask

@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from hitl_prefect.briefs import Brief
 from hitl_prefect.errors import AnswerRefused
-from hitl_prefect.forms import Form, build_form, read_form
+from hitl_prefect.form_reading import read_form
+from hitl_prefect.forms import Form, build_form
 from hitl_prefect.models import Case
 from hitl_prefect.outcomes import Verdict
 from hitl_prefect.panel import Ask

@@ -6,7 +6,8 @@ import pytest
 from pydantic import BaseModel, JsonValue
 
 from hitl_prefect.briefs import Brief
-from hitl_prefect.forms import Form, build_form, read_form
+from hitl_prefect.form_reading import read_form
+from hitl_prefect.forms import Form, build_form
 from hitl_prefect.outcomes import Verdict
 from hitl_prefect.panel import Ask
 from hitl_prefect.people import SecondOpinion

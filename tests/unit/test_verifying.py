@@ -304,7 +304,7 @@ def test_the_command_prints_one_line_per_finding_and_fails(store, tmp_path, caps
     printed = capsys.readouterr().out.splitlines()
     app(["verify", store.url, "--policy", str(file), "--task", "invoices", "--json"])
 
-    assert (clean, printed[0]) == (0, "1 outcomes, 1 signatures are good, 0 findings.")
+    assert (clean, printed[0]) == (0, "1 outcome, 1 good signature, 0 findings.")
     assert (changed, [line.split()[0] for line in printed[1:]]) == (1, ["OBJECT", key, "1"])
     assert json.loads(capsys.readouterr().out)["findings"] == [
         {"key": key, "problem": "approve by 'ada' lacks the signature that the policy requires"}

@@ -17,8 +17,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import HTTP
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
+from http.server import BaseHTTPRequestHandler
 from threading import Event, RLock, Thread
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
@@ -28,6 +27,7 @@ from openai.types.chat.completion_create_params import CompletionCreateParamsNon
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from pydantic import TypeAdapter
 
+from tests.servers.listening import Listener
 from tests.wire.batch_bodies import (
     Made,
     Provider,
@@ -137,21 +137,10 @@ class BatchServer:
         return json.dumps({"custom_id": custom_id, **line}, ensure_ascii=False).encode()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-
+class _Server(Listener):
     def __init__(self, batches: BatchServer) -> None:
         self.batches = batches
         super().__init__(("127.0.0.1", 0), _Handler)
-
-    def server_bind(self) -> None:
-        # Not HTTPServer's: it asks the resolver for our own name, which takes seconds where there is none.
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing where a client was killed."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -16,11 +16,11 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
+from http.server import BaseHTTPRequestHandler
 from threading import Event, Lock, Thread
 from typing import Any, Self
 
+from tests.servers.listening import Listener
 from tests.wire.bodies import body_of
 from tests.wire.said import Answer, Asked, Said, Script
 from tests.wire.streams import encoded, error_event, stream_of
@@ -134,21 +134,10 @@ class LoopbackAI:
         self._closing.wait(delay_s)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-
+class _Server(Listener):
     def __init__(self, ai: LoopbackAI) -> None:
         self.ai = ai
         super().__init__(("127.0.0.1", 0), _Handler)
-
-    def server_bind(self) -> None:
-        # Not HTTPServer's: it asks the resolver for our own name, which takes seconds where there is none.
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing where a client gave up: that is what some tests do."""
 
 
 class _Handler(BaseHTTPRequestHandler):
