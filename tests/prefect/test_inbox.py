@@ -10,8 +10,9 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from hitl_prefect.answering import afind
 from hitl_prefect.errors import UnknownRun
-from hitl_prefect.inbox import afind, ainbox, read_waiting
+from hitl_prefect.inbox import ainbox, read_waiting
 from hitl_prefect.inbox_page import KEY
 from tests.prefect.flows.invoices import extract_invoice
 from tests.prefect.flows.named import named_invoice
