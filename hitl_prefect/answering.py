@@ -23,6 +23,7 @@ from hitl_prefect.keys import private_key
 from hitl_prefect.signatures import statement_typed
 from hitl_prefect.signing import sign_verdict
 from hitl_prefect.signposts import TAG
+from hitl_prefect.ui import arun_url
 
 __all__ = ["WaitingForm", "aanswer", "afind", "ashow"]
 
@@ -166,7 +167,7 @@ async def _form(client: PrefectClient, run: FlowRun) -> WaitingForm:
     schema = await client.read_flow_run_input(run.id, keyset["schema"])
     description = await client.read_flow_run_input(run.id, keyset["description"])
     return WaitingForm(
-        waiting=waiting_run(run.id, run.name, run.labels),
+        waiting=waiting_run(run.id, run.name, run.labels, await arun_url(run.id)),
         description=json.loads(description),
         form_schema=json.loads(schema),
     )

@@ -1,5 +1,6 @@
 """What waits for a person."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
@@ -14,7 +15,7 @@ from hitl_prefect.connecting import open_client
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.people import same_person
 from hitl_prefect.signposts import TAG
-from hitl_prefect.ui import run_url
+from hitl_prefect.ui import runs_page
 
 __all__ = ["Waiting", "ainbox", "read_waiting", "runs_where", "waiting_run"]
 
@@ -73,8 +74,10 @@ async def ainbox() -> list[Waiting]:
 
 async def read_waiting(client: PrefectClient) -> list[Waiting]:
     """The same as `ainbox`, through a client that is open."""
+    # Asked once for all: a server that does not say where its pages are would be asked for every run.
+    pages = await asyncio.to_thread(runs_page)
     waiting = [
-        waiting_run(UUID(run["id"]), run["name"], run["labels"])
+        waiting_run(UUID(run["id"]), run["name"], run["labels"], f"{pages}/{run['id']}")
         async for run in _read_runs(client, StateType.PAUSED)
         if "hitl.case" in run["labels"]
     ]
@@ -113,7 +116,7 @@ async def _read_runs(client: PrefectClient, kind: StateType) -> AsyncIterator[di
         wanted["start_time"] = {"before_": end}
 
 
-def waiting_run(run_id: UUID, name: str, label: Mapping[str, Any]) -> Waiting:
+def waiting_run(run_id: UUID, name: str, label: Mapping[str, Any], url: str) -> Waiting:
     """What the labels of a run say; those of a run that began to wait under an older version lack some."""
     return Waiting(
         run_id=run_id,
@@ -130,5 +133,5 @@ def waiting_run(run_id: UUID, name: str, label: Mapping[str, Any]) -> Waiting:
         not_these=json.loads(label.get("hitl.not_these", "[]")),
         role=label.get("hitl.role", "reviewer"),
         earlier_name=label.get("hitl.run_name", ""),
-        url=run_url(run_id),
+        url=url,
     )

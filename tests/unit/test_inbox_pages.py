@@ -6,10 +6,20 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import httpx
+import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
 from hitl_prefect.inbox import read_waiting
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def cloud():
+    """Prefect Cloud has one UI, which nobody is asked for."""
+    settings = {PREFECT_API_URL: "https://api.prefect.cloud/api/x", PREFECT_UI_URL: "https://app.prefect.cloud/x"}
+    with temporary_settings(settings):
+        yield
 
 
 class Server:
