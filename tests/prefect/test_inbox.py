@@ -202,7 +202,7 @@ def test_the_list_is_narrowed_by_task_by_reviewer_and_by_number(resident, ask):
     everything = cases()
     assert (cases("--limit", "1"), cases("--limit", "0")) == (everything[:1], [])
     assert (run in cases("--reviewer", " BOB "), run in cases("--reviewer", "ada")) == (True, False)
-    assert (cases("--task", "invoices"), cases("--task", "letters")) == (everything, [])
+    assert (run in cases("--task", "invoices"), cases("--task", "letters")) == (True, [])
 
 
 def test_a_watch_at_a_terminal_draws_the_list_in_place(resident, ask):
