@@ -38,12 +38,18 @@ def open_reviews(server: PrefectServer, count: int) -> None:
         for start in range(0, count, _PER_CALL):
             runs = [_run(number) for number in range(start, min(start + _PER_CALL, count))]
             _create(api, f"/deployments/{deployment['id']}/create_flow_run/bulk", runs)
+        paused = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}
+        made = api.post("/flow_runs/count", json=paused).raise_for_status().json()
+    if made != count:
+        raise SystemExit(f"{made} runs wait, and not {count}")
 
 
 def _create(api: httpx.Client, path: str, runs: list[dict[str, Any]]) -> None:
     """Create all of them: where SQLite is locked, the endpoint fails single runs and the call succeeds."""
     while runs:
         response = api.post(path, json=runs)
+        if response.is_client_error:
+            response.raise_for_status()
         made = response.json()["results"] if response.status_code < 300 else []
         done = [one["status"] != "FAILED" for one in made]
         runs = [run for run, ok in zip(runs, done, strict=True) if not ok] if made else runs

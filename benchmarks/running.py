@@ -13,9 +13,10 @@ from pydantic import JsonValue
 
 from benchmarks.exams import Exam, Trial
 from benchmarks.site import Site
+from hitl_prefect.answering import aanswer
 from hitl_prefect.errors import HitlError, ServerUnreachable
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.inbox import aanswer, ainbox
+from hitl_prefect.inbox import ainbox
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.stores import store_for
 

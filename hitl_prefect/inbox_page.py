@@ -35,8 +35,9 @@ _ROWS = 100
 _MANY = 200
 """Waiting runs above which a page that is fresh is left alone; one request reads as many."""
 _FRESH = timedelta(minutes=1)
-_HEAD = """| Case | Task | Why a person is asked | Confidence | Expected loss | Waiting since | Deadline | Who | |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
+# What to press stands first and no more than this is told: in the UI a wide table ends under the column at its right.
+_HEAD = """| | Case | Expected loss | Deadline | Who | Task | Why a person is asked |
+| --- | --- | --- | --- | --- | --- | --- |"""
 _COUNT = {"tags": {"all_": ["hitl"]}, "state": {"type": {"any_": ["PAUSED"]}}}
 
 
@@ -56,15 +57,13 @@ def render_page(waiting: Sequence[Waiting], now: datetime) -> str:
 
 def _row(one: Waiting) -> str:
     cells = [
+        f"[Open the form]({one.url})",
         code_span(one.case),
-        code_span(one.task),
-        reason_in_words(one.reason),
-        "unknown" if one.confidence is None else f"{one.confidence:.2f}",
         "unknown" if one.expected_loss is None else f"{one.expected_loss:,.2f}",
-        utc(one.opened_at),
         "none" if one.deadline_at is None else utc(one.deadline_at),
         " ".join(map(code_span, one.people)) or "anybody",
-        f"[Open the form]({one.url})",
+        code_span(one.task),
+        reason_in_words(one.reason),
     ]
     return f"| {' | '.join(cells)} |"
 

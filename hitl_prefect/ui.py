@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 from prefect.settings import PREFECT_API_URL, PREFECT_CLOUD_API_URL, PREFECT_UI_URL
 
-__all__ = ["arun_url", "run_url"]
+__all__ = ["arun_url", "run_url", "runs_page"]
 
 _PATIENCE_S = 5.0
 _folders: dict[str, str] = {}
@@ -18,7 +18,12 @@ _folders: dict[str, str] = {}
 
 
 def run_url(run_id: UUID) -> str:
-    """The page of a flow run in the UI that is in force.
+    """The page of a flow run in the UI that is in force."""
+    return f"{runs_page()}/{run_id}"
+
+
+def runs_page() -> str:
+    """What the pages of all flow runs stand below, in the UI that is in force.
 
     Asks the server the first time. Where it does not say, the link is to the newer UI, the default since Prefect 3.8.
     """
@@ -26,7 +31,7 @@ def run_url(run_id: UUID) -> str:
     root = api.removesuffix("/api")
     ui = (PREFECT_UI_URL.value() or root).rstrip("/")
     folder = "" if api.startswith(PREFECT_CLOUD_API_URL.value()) else _folder(root)
-    return f"{ui.removesuffix(folder) if folder else ui}{folder}/runs/flow-run/{run_id}"
+    return f"{ui.removesuffix(folder) if folder else ui}{folder}/runs/flow-run"
 
 
 async def arun_url(run_id: UUID) -> str:

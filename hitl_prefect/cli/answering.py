@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from pydantic import JsonValue
 
 from hitl_prefect.answer_files import answer_in_file, answer_in_words
+from hitl_prefect.answering import WaitingForm, aanswer, afind, ashow
 from hitl_prefect.cli.bulk import planned, send_all, tell_plan, tell_sent
 from hitl_prefect.cli.editing import answer_file, read_answer_file
 from hitl_prefect.cli.interview import NothingSent, interview
@@ -18,7 +19,6 @@ from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, say_ma
 from hitl_prefect.errors import AnswerRefused, ConfigError
 from hitl_prefect.form_checks import check_typed
 from hitl_prefect.forms import Form
-from hitl_prefect.inbox import WaitingForm, aanswer, afind, ashow
 from hitl_prefect.inert import visible
 from hitl_prefect.outcomes import Decision
 from hitl_prefect.selecting import Selection

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from hitl_prefect.answering import aanswer, ashow
 from hitl_prefect.cli.printing import print_json, say, say_aside, table
 from hitl_prefect.errors import AnswerRefused, HitlError
 from hitl_prefect.form_checks import check_typed
-from hitl_prefect.inbox import Waiting, aanswer, ainbox, ashow
+from hitl_prefect.inbox import Waiting, ainbox
 from hitl_prefect.inert import visible
 from hitl_prefect.selecting import Column, Selection
 

@@ -13,10 +13,11 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 from pydantic import JsonValue
 
+from hitl_prefect.answering import aanswer, ashow
 from hitl_prefect.blocks import FolderStoreBlock
 from hitl_prefect.errors import ConfigError, HitlError
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.inbox import aanswer, ainbox, ashow
+from hitl_prefect.inbox import ainbox
 from hitl_prefect.outcomes import Outcome, outcome_prefix
 from hitl_prefect.stores.folder import FolderStore
 

@@ -1,6 +1,7 @@
 """What waits, as the Prefect UI and the command line show it: order, names, tags, the page, finding a run."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from datetime import timedelta
@@ -10,11 +11,13 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from hitl_prefect.answering import afind
 from hitl_prefect.errors import UnknownRun
-from hitl_prefect.inbox import afind, ainbox, read_waiting
+from hitl_prefect.inbox import ainbox, read_waiting
 from hitl_prefect.inbox_page import KEY
 from tests.prefect.flows.invoices import extract_invoice
 from tests.prefect.flows.named import named_invoice
+from tests.prefect.terminal import Terminal, hitl
 
 DRAFT = {"vendor": "ACME", "total": 12.5, "notes": {}}
 TWO = {"quorum": 2, "reviewers": ["ada", "bob", "eve"]}
@@ -73,13 +76,13 @@ def test_what_nobody_can_put_a_price_on_comes_first(ask, here):
     assert [str(one.run_id) for one in listed(dear, unknown)] == [unknown, dear]
 
 
-def test_the_inbox_costs_one_request_for_200_runs_and_one_to_count_them(ask, here):
+def test_the_inbox_costs_one_request_for_200_runs(ask, here):
     """However many there are; none of them is read alone."""
     ask()
 
     asked, waiting = asyncio.run(counted())
-    assert asked == ["/api/flow_runs/count", "/api/flow_runs/filter"]
-    assert 0 < len(waiting) <= 200
+    assert asked == ["/api/flow_runs/filter"]
+    assert 0 < len(waiting) < 200
 
 
 async def counted():
@@ -185,3 +188,30 @@ def test_a_watch_prints_what_changes_into_a_pipe_and_ends_on_ctrl_c(resident, as
         watching.send_signal(2)
 
     assert (seen[0], gone[0], watching.returncode) == ("+", "-", 0)
+
+
+def test_the_list_is_narrowed_by_task_by_reviewer_and_by_number(resident, ask):
+    """Names are compared as a form does; the most urgent stay."""
+    ask(error_cost=1000, reviewers=["ada"], requester_may_review=True)
+    run = ask(error_cost="vendor", reviewers=["bob"], requester_may_review=True)
+
+    def cases(*narrowed):
+        listed = json.loads(hitl(resident.server.api_url, "inbox", "--json", *narrowed).out)["waiting"]
+        return [one["run_id"] for one in listed]
+
+    everything = cases()
+    assert (cases("--limit", "1"), cases("--limit", "0")) == (everything[:1], [])
+    assert (run in cases("--reviewer", " BOB "), run in cases("--reviewer", "ada")) == (True, False)
+    assert (run in cases("--task", "invoices"), cases("--task", "letters")) == (True, [])
+
+
+def test_a_watch_at_a_terminal_draws_the_list_in_place(resident, ask):
+    """It begins with an empty screen, and Ctrl-C ends it with exit code 0."""
+    run = ask()
+    with Terminal(resident.server.api_url, "inbox", "--watch", "--every", "0.2") as terminal:
+        terminal.see("\x1b[H\x1b[2J\x1b[3J")
+        terminal.see(run)
+        terminal.see("\x1b[H\x1b[2J\x1b[3J")
+        terminal.press(b"\x03")
+
+        assert terminal.end() == 0
