@@ -227,6 +227,7 @@ def test_redeployed_code_while_a_review_waits(site, document, model, tmp_path):
     assert len(model.calls(document)) == 1
 
 
+@pytest.mark.full
 def test_what_was_refused_stays_refused_when_the_code_changes(site, document, tmp_path):
     """The validator that refused ada's edit goes away; bob, who was asked next, has the last word all the same."""
     source = Path(shutil.copytree(FLOWS, tmp_path / "flows"))

@@ -199,8 +199,7 @@ def test_the_list_is_narrowed_by_task_by_reviewer_and_by_number(resident, ask):
         listed = json.loads(hitl(resident.server.api_url, "inbox", "--json", *narrowed).out)["waiting"]
         return [one["run_id"] for one in listed]
 
-    everything = cases()
-    assert (cases("--limit", "1"), cases("--limit", "0")) == (everything[:1], [])
+    assert cases("--limit", "1") == cases()[:1]
     assert (run in cases("--reviewer", " BOB "), run in cases("--reviewer", "ada")) == (True, False)
     assert (run in cases("--task", "invoices"), cases("--task", "letters")) == (True, [])
 

@@ -95,6 +95,7 @@ def test_without_limits_calls_are_under_way_together(sites, limited_ai):
     assert most > 2
 
 
+@pytest.mark.full
 async def test_no_slot_is_held_while_waiting_as_told(sites, limited_ai, limits):
     """One slot, and a provider that asks for four seconds of patience: meanwhile the slot is free for others."""
     await limits(HITL_OPENAI_CONCURRENCY="1")
@@ -125,6 +126,7 @@ async def token_limit(sites, limits):
     changed.raise_for_status()
 
 
+@pytest.mark.full
 def test_tokens_of_all_workers_stay_within_the_rate(sites, limited_ai, token_limit):
     """At every call: no more than a full bucket and what has run into it since, as the providers count it."""
     words = "260 200 ".ljust(1040, "x")
@@ -136,6 +138,7 @@ def test_tokens_of_all_workers_stay_within_the_rate(sites, limited_ai, token_lim
     assert all(tokens <= BUCKET + PER_S * (since + 1) for tokens, since in used)
 
 
+@pytest.mark.full
 def test_what_a_call_used_beyond_the_estimate_is_taken_after_it(sites, limited_ai, token_limit):
     """Nobody can know that a short prompt has a long answer; the next call, on any worker, waits for it."""
     site = sites[0]

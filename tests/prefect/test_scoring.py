@@ -77,6 +77,7 @@ def test_a_second_model_that_is_down_leaves_no_score_and_a_person_is_asked(site,
     assert "Nobody could tell how sure the model is." in site.description(run)
 
 
+@pytest.mark.full
 def test_a_second_opinion_under_way_is_recorded_though_the_draft_needs_none(site, answering, scripts):
     """It is paid for: the flow waits for it before it asks a person, and a retry would find it."""
     second = {"kind": "agreement", "model": scripts.write("late", YES | {"delay_s": 3})}
