@@ -22,7 +22,7 @@ from hitl_prefect.drafts import generation_of, request_for
 from hitl_prefect.errors import ConfigError, ProviderUnavailable
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation, Route, Score
-from hitl_prefect.outcomes import CaseRecord, Outcome, Review, Versions
+from hitl_prefect.outcomes import CaseRecord, Outcome, Review, Settlement, Versions
 from hitl_prefect.policy import Policy
 from hitl_prefect.protocols import Decided, Question, Reply, Request
 from hitl_prefect.scorers import Agreement, AskingScorer, ReadingName
@@ -198,14 +198,20 @@ async def _scored(recordings: Recordings, model: str, case: Case, policy: Policy
 def _judged(recordings: Recordings, case: Case, draft: Generation, score: Score) -> Outcome[Any]:
     code, theme = recordings.gold[str(case.metadata["claim"])]
     right = isinstance(draft.answer, dict) and draft.answer["code"] == code
+    settled = Settlement(
+        decision="approve" if right else "edit",
+        answer=draft.answer if right else {"code": code, "theme": theme},
+        decided_by="human",
+        decided_at=draft.created_at,
+    )
     return Outcome[Any](
         case=CaseRecord.of(case),
         generation=draft,
         score=score,
         route=Route(action="review", reason="cold_start", propensity=1, policy_version="recorded"),
-        review=Review(),
-        decision="approve" if right else "edit",
-        final_answer=draft.answer if right else {"code": code, "theme": theme},
+        review=Review(settled=settled),
+        decision=settled.decision,
+        final_answer=settled.answer,
         decided_by="human",
         decided_at=draft.created_at,
         versions=Versions(hitl_prefect=__version__, prefect="none"),
