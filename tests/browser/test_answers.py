@@ -57,7 +57,7 @@ def test_the_model_tries_again_with_the_guidance_of_a_person(resident, ui, tmp_p
     assert [one["generation"]["answer"] for one in outcome["earlier"]] == [CURT]
 
 
-@pytest.mark.parametrize("decision", ["approve", "edit"])
+@pytest.mark.parametrize("decision", [pytest.param("approve", marks=pytest.mark.full), "edit"])
 def test_three_doors_leave_the_same_record(resident, ui, decision):
     """Browser, command line and REST: the verdicts differ in the door, in times, and in what names this run."""
     model = resident.drafting(INVOICE)

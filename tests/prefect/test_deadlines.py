@@ -13,7 +13,7 @@ from tests.servers.machine import wait_until
 
 DRAFT = {"vendor": "ACME", "total": 12.5, "notes": {}}
 FALLBACK = {"vendor": "unknown", "total": 0}
-RACES = 50 if os.environ.get("HITL_FULL") == "1" else 10
+RACES = 50 if os.environ.get("HITL_FULL") == "1" else 5
 
 
 @pytest.fixture

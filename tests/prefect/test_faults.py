@@ -1,6 +1,7 @@
 """Faults, made for real: each ends in one outcome with the right verdict, and one call to the model per attempt."""
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -62,6 +63,7 @@ def test_worker_killed_while_generating(site, invoices, document, model):
     assert len(model.calls(document)) == 2
 
 
+@pytest.mark.full
 def test_worker_killed_after_generating(site, by_hand, document, model):
     """The draft was recorded before the task ended: the model is not asked again."""
     run = site.start(by_hand, document=document, policy=CAREFUL, gate="drafted")
@@ -76,6 +78,7 @@ def test_worker_killed_after_generating(site, by_hand, document, model):
     assert len(model.calls(document)) == 1
 
 
+@pytest.mark.full
 def test_worker_killed_after_the_resume_and_before_the_store(site, by_hand, document, model):
     """The verdict outlives the process that read it."""
     open_gate(site.folder, "answered-generated")
@@ -134,6 +137,7 @@ def test_store_down_for_30_s_when_the_answer_comes(site, invoices, document, mod
     assert len(model.calls(document)) == 1
 
 
+@pytest.mark.full
 def test_a_store_that_refused_keeps_the_verdict_for_the_retry(site, invoices, document, model, ceph):
     """The bucket is gone, the run fails; once it is back a retry from the UI finishes with the same verdict."""
     bucket = ceph.new_bucket()
@@ -179,6 +183,7 @@ def test_one_case_has_one_outcome_however_often_it_is_sent(site, document, model
     assert "one case has one outcome" in site.run(runs[-1])["state"]["message"]
 
 
+@pytest.mark.full
 def test_cases_that_are_started_together_wait_one_after_the_other(site, document, model):
     """`asyncio.gather` of two unsure cases: one question at a time, one call each, two outcomes."""
     run = site.start(site.deploy("invoices.py:two_at_once"), document=document, policy=CAREFUL)
@@ -192,9 +197,9 @@ def test_cases_that_are_started_together_wait_one_after_the_other(site, document
     assert len(model.calls(document)) == 2
 
 
-@pytest.mark.parametrize("group", range(5))
+@pytest.mark.parametrize("group", range(5 if os.environ.get("HITL_FULL") == "1" else 1))
 def test_two_people_answer_at_once(site, invoices, document, group):
-    """20 rounds, 4 at a time: one answer is taken, the other is told; the outcome is that of the one taken."""
+    """4 rounds, or 20: one answer is taken, the other is told; the outcome is that of the one taken."""
     runs = [site.start(invoices, document=f"{document} {group} {number}", policy=CAREFUL) for number in range(4)]
     taken = {}
     for run in runs:
@@ -244,6 +249,7 @@ def test_what_was_refused_stays_refused_when_the_code_changes(site, document, tm
     assert (outcome["decision"], outcome["review"]["verdicts"][-1]["reviewer"]) == ("reject", "bob")
 
 
+@pytest.mark.full
 def test_without_a_deployment_the_process_waits(site, document):
     """`python flow.py` pauses in place and goes on with the answer."""
     code = (

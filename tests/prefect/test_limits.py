@@ -79,6 +79,7 @@ def ask_from_both(sites, ai, words, count):
     return ai.arrivals[before:], ai.most_at_once
 
 
+@pytest.mark.full
 async def test_calls_of_all_workers_share_the_slots(sites, limited_ai, limits):
     """Six drafts over two workers: at most two are under way at once where there are two slots."""
     await limits(HITL_OPENAI_CONCURRENCY="2")
@@ -87,6 +88,7 @@ async def test_calls_of_all_workers_share_the_slots(sites, limited_ai, limits):
     assert (len(arrivals), most) == (6, 2)
 
 
+@pytest.mark.full
 def test_without_limits_calls_are_under_way_together(sites, limited_ai):
     """What the limit of two prevents."""
     arrivals, most = ask_from_both(sites, limited_ai, "11 7", 3)

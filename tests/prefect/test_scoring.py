@@ -50,6 +50,7 @@ def test_a_second_opinion_is_asked_once_though_the_flow_runs_twice(site, answeri
     assert (outcome["score"]["parts"][-1]["confidence"], scripts.calls("first"), scripts.calls("second")) == (1.0, 1, 1)
 
 
+@pytest.mark.full
 def test_a_second_opinion_outlives_the_process_that_asked_for_it(site, answering, scripts):
     """It is there before the draft; the process dies, and only the draft is asked for again."""
     run = start(site, answering, scripts, YES | {"delay_s": 60}, YES)

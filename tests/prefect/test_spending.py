@@ -67,6 +67,7 @@ def test_a_run_stops_at_its_budget_and_goes_on_when_it_is_raised(paying_site, pa
     assert [one["generation"]["cost_usd"] for one in paying_site.outcomes(run)] == [pytest.approx(DRAFT_USD)] * 2
 
 
+@pytest.mark.full
 def test_calls_under_way_may_pass_the_budget_and_no_other(paying_site, paid_ai, document):
     """Three begin at the same time under a budget for one; the fourth begins after them, and is not made."""
     run = paying_site.start_as_declared(

@@ -86,6 +86,7 @@ def test_what_people_decided_has_no_finding(resident, document, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", LATE)
+@pytest.mark.full
 def test_what_the_clock_decided_has_no_finding(resident, document, tmp_path, kind):
     """Nor what people decided after it."""
     policy, words = {"deadline_s": 1, **LATE[kind][0]}, LATE[kind][1]
@@ -99,6 +100,7 @@ def test_what_the_clock_decided_has_no_finding(resident, document, tmp_path, kin
     assert findings(tmp_path, policy) == []
 
 
+@pytest.mark.full
 def test_an_agents_tool_call_has_no_finding(resident, tmp_path):
     """What people said of its arguments is checked like any answer."""
     agents.wanted[:] = [PAY]
