@@ -1,5 +1,6 @@
 """Two people with a browser, one after the other, and a third who decides where they disagree."""
 
+import pytest
 from prefect import flow
 from pydantic import BaseModel
 
@@ -21,6 +22,7 @@ def read_claim(letter: str, store: str, model: str) -> Outcome[Claim]:
     return resolve_case(letter, answer=Claim, model=model, task="claims", policy=POLICY, store=store)
 
 
+@pytest.mark.full
 def test_two_people_answer_one_after_the_other(resident, ui, tmp_path):
     """The second sees that one has answered and nothing of what; what both say ships, in both UIs."""
     run = resident.start(read_claim, letter=LETTER, model=resident.drafting(DRAFT))
