@@ -26,7 +26,7 @@ from hitl_prefect.errors import ConfigError, ReviewError
 from hitl_prefect.forms import Form
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.inbox_page import refresh_page
-from hitl_prefect.journal import Journal, create_row, read_row
+from hitl_prefect.journal import Execution, Journal, create_row, execution_of, read_row
 from hitl_prefect.notices import Facts, Notice, Schedule, tell
 from hitl_prefect.panel import Ask
 from hitl_prefect.signposts import mark_waiting
@@ -173,7 +173,7 @@ async def wait_for_person(journal: Journal, asked: Round, signs: Signs) -> None:
     await refresh_page(journal.client, journal.flow_run_id)
     get_run_logger().info("%s: waits for a person", signs.message)
     if asked.how == "suspended":
-        _suspended[_execution(journal.flow_run_id)] = state
+        _suspended[execution_of(journal.flow_run_id)] = state
         raise Pause(state=state)
     await _look_until_resumed(journal.client, journal.flow_run_id, asked)
 
@@ -193,15 +193,9 @@ def _keyset(state: State) -> dict[str, str]:
     return {"schema": keys["schema"], "description": keys["description"], "response": keys["response"]}
 
 
-_Execution = tuple[UUID, datetime | None]
-_turns: dict[_Execution, asyncio.Lock] = {}
-_suspended: dict[_Execution, State] = {}
-"""What this process has suspended, by run and by when it began to run it: a resumed run may come back to it."""
-
-
-def _execution(run_id: UUID) -> _Execution:
-    context = FlowRunContext.get()
-    return run_id, context.start_time if context else None
+_turns: dict[Execution, asyncio.Lock] = {}
+_suspended: dict[Execution, State] = {}
+"""What this process has suspended."""
 
 
 @asynccontextmanager
@@ -210,7 +204,7 @@ async def one_case_at_a_time(run_id: UUID) -> AsyncIterator[None]:
 
     A run can wait for one person at a time: suspending it in the middle of another case's call would lose the reply.
     """
-    here = _execution(run_id)
+    here = execution_of(run_id)
     async with _turns.setdefault(here, asyncio.Lock()):
         if here in _suspended:
             raise Pause(state=_suspended[here])

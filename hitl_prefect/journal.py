@@ -15,18 +15,29 @@ from typing import TypeVar
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run as current_run
 
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Case
 
-__all__ = ["Journal", "open_journal"]
+__all__ = ["Execution", "Journal", "execution_of", "open_journal"]
 
 Step = TypeVar("Step", bound=Frozen)
 
 _ROWS = 1000
 """More steps than a case can have."""
+
+
+Execution = tuple[UUID, datetime | None]
+"""A flow run, and when this process began to run it."""
+
+
+def execution_of(run_id: UUID) -> Execution:
+    """What tells one running of a flow run from the next: a resumed run may come back to the same process."""
+    context = FlowRunContext.get()
+    return run_id, context.start_time if context else None
 
 
 class Journal:

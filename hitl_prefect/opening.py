@@ -11,7 +11,7 @@ from hitl_prefect.desk import check_place
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.forms import check_form
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.journal import Journal
+from hitl_prefect.journal import Execution, Journal, execution_of
 from hitl_prefect.judging import check_scoring
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation, as_slug
@@ -101,8 +101,8 @@ def _check_probes(policy: Policy, *, stream: bool) -> None:
         )
 
 
-_prompts: dict[tuple[object, object, str], str] = {}
-"""The prompt of each case that this process opened in this run of the flow."""
+_prompts: dict[tuple[Execution, str], str] = {}
+"""The prompt of each case that this process opened."""
 
 
 async def open_case(journal: Journal, opening: Opened) -> Opened:
@@ -112,7 +112,7 @@ async def open_case(journal: Journal, opening: Opened) -> Opened:
         ConfigError: If the run already resolves another case under that id, or the draft is of something else.
     """
     case = opening.case
-    here = (journal.flow_run_id, flow_run.run_count, journal.slug)
+    here = (execution_of(journal.flow_run_id), journal.slug)
     if _prompts.setdefault(here, case.prompt_sha256) != case.prompt_sha256:
         raise ConfigError(f"this flow run already resolves another case of task {case.task!r}: give each a case_id")
     stands = journal.read("opened", Opened)

@@ -6,11 +6,8 @@ retry or a crash, the agent walks the same way and finds them there, down to the
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from prefect.context import FlowRunContext
 from pydantic import JsonValue, TypeAdapter
 from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.messages import (
@@ -26,15 +23,15 @@ from pydantic_ai.tools import RunContext
 
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.journal import Journal
+from hitl_prefect.journal import Execution, Journal, execution_of
 
 __all__ = ["Began", "Replay", "begin"]
 
 _TOOL_RETURN: TypeAdapter[ToolReturn[Any]] = TypeAdapter(ToolReturn)
 
 
-_begun: set[tuple[UUID, datetime | None, str]] = set()
-"""The agents that this process has begun to run, by flow run and by when it began to run that."""
+_begun: set[tuple[Execution, str]] = set()
+"""The agents that this process has begun to run."""
 
 
 class Began(Frozen):
@@ -49,8 +46,7 @@ async def begin(journal: Journal, prompt: str) -> Began:
     Raises:
         ConfigError: If the flow has run an agent under that name before: the second would read the first one's replies.
     """
-    context = FlowRunContext.get()
-    here = (journal.flow_run_id, context.start_time if context else None, journal.slug)
+    here = (execution_of(journal.flow_run_id), journal.slug)
     if here in _begun:
         raise ConfigError("this flow run has run an agent of that task and name before: give each a name of its own")
     _begun.add(here)
