@@ -14,11 +14,11 @@ from pydantic_core import from_json
 
 from hitl_prefect.connecting import open_client
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.people import same_person
+from hitl_prefect.people import among
 from hitl_prefect.signposts import TAG
 from hitl_prefect.ui import runs_page
 
-__all__ = ["Waiting", "ainbox", "read_waiting", "runs_where", "waiting_run"]
+__all__ = ["Waiting", "ainbox", "ours", "read_waiting", "runs_where", "waiting_run"]
 
 _PAGE = 200
 """As many as Prefect gives at once unless told otherwise."""
@@ -53,8 +53,7 @@ class Waiting(Frozen):
 
     def may_answer(self, name: str) -> bool:
         """Whether the form would take this person's answer."""
-        barred = any(same_person(name, other) for other in self.not_these)
-        return not barred and (not self.people or any(same_person(name, other) for other in self.people))
+        return not among(name, self.not_these) and (not self.people or among(name, self.people))
 
     @property
     def urgency(self) -> tuple[bool, float, float, float]:
@@ -81,6 +80,11 @@ async def read_waiting(client: PrefectClient) -> list[Waiting]:
     return sorted(filter(None, (_listed(run, pages) for run in runs)), key=lambda one: one.urgency)
 
 
+def ours(kind: StateType) -> dict[str, Any]:
+    """Prefect's filter for our flow runs whose state is of one type."""
+    return {"tags": {"all_": [TAG]}, "state": {"type": {"any_": [kind.value]}}}
+
+
 async def runs_where(client: PrefectClient, kind: StateType) -> AsyncIterator[FlowRun]:
     """Our flow runs whose state is of one type, each once."""
     async for run in _read_runs(client, kind):
@@ -94,7 +98,7 @@ async def _read_runs(client: PrefectClient, kind: StateType) -> AsyncIterator[di
     pages would hide another. Prefect keeps an index of the starts and none of the ids: sorted by id, every page costs
     the server a sort of all.
     """
-    wanted: dict[str, Any] = {"tags": {"all_": [TAG]}, "state": {"type": {"any_": [kind.value]}}}
+    wanted = ours(kind)
     seen: set[str] = set()
     offset = 0
     while True:

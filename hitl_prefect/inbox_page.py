@@ -15,13 +15,14 @@ import httpx
 from prefect import get_run_logger
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.client.schemas.objects import StateType
 from prefect.exceptions import MissingContextError, PrefectHTTPStatusError
 from prefect.logging import get_logger
 from prefect.runtime import flow_run
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from hitl_prefect.form_description import reason_in_words
-from hitl_prefect.inbox import Waiting, read_waiting
+from hitl_prefect.inbox import Waiting, ours, read_waiting
 from hitl_prefect.inert import code_span
 from hitl_prefect.models import utc
 
@@ -38,7 +39,6 @@ _FRESH = timedelta(minutes=1)
 # What to press stands first and no more than this is told: in the UI a wide table ends under the column at its right.
 _HEAD = """| | Case | Expected loss | Deadline | Who | Task | Why a person is asked |
 | --- | --- | --- | --- | --- | --- | --- |"""
-_COUNT = {"tags": {"all_": ["hitl"]}, "state": {"type": {"any_": ["PAUSED"]}}}
 
 
 def render_page(waiting: Sequence[Waiting], now: datetime) -> str:
@@ -118,7 +118,7 @@ async def _page_before(client: PrefectClient) -> _Page | None:
 async def _is_left_alone(client: PrefectClient, before: _Page | None) -> bool:
     if before is None or datetime.now(UTC) - before[1] >= _FRESH:
         return False
-    count = (await client.request("POST", "/flow_runs/count", json={"flow_runs": _COUNT})).json()
+    count = (await client.request("POST", "/flow_runs/count", json={"flow_runs": ours(StateType.PAUSED)})).json()
     return bool(count > _MANY)
 
 
