@@ -10,7 +10,6 @@ from pydantic import JsonValue
 from pydantic_core import from_json
 
 from hitl_prefect.errors import AnswerRefused
-from hitl_prefect.form_checks import strict_answer
 from hitl_prefect.form_values import unescape_kinds
 from hitl_prefect.forms import Form
 from hitl_prefect.inert import visible
@@ -27,7 +26,7 @@ def shown_answer(form: Form) -> JsonValue:
 
 def is_text(form: Form) -> bool:
     """Whether the answer is one text, written to the letter."""
-    return strict_answer(form).get("type") == "string"
+    return form.strict_answer.get("type") == "string"
 
 
 def file_text(form: Form, body: str | None = None, remarks: Sequence[str] = ()) -> str:
@@ -80,5 +79,5 @@ def _written(form: Form) -> str:
     if is_text(form):
         return answer if isinstance(answer, str) else ""
     if answer is None:
-        answer = dict.fromkeys(strict_answer(form).get("properties", ()))
+        answer = dict.fromkeys(form.strict_answer.get("properties", ()))
     return json.dumps(answer, indent=2, ensure_ascii=False)

@@ -51,7 +51,7 @@ class WaitingForm(Frozen):
     @property
     def wants_signature(self) -> bool:
         """Whether an answer counts only with its reviewer's signature."""
-        return self.form_schema.get("x-hitl-signed") is True
+        return self.form.is_signed
 
     @property
     def decisions(self) -> list[str]:
@@ -149,13 +149,7 @@ def _signed(form: WaitingForm, typed: dict[str, JsonValue]) -> dict[str, JsonVal
     if "signature" in typed:
         return typed
     waiting = form.waiting
-    said = statement_typed(
-        typed,
-        form_schema=form.form_schema,
-        description=form.description,
-        task=waiting.task,
-        case=waiting.case,
-    )
+    said = statement_typed(typed, form.form, task=waiting.task, case=waiting.case)
     try:
         return {**typed, "signature": sign_verdict(private_key(said.reviewer), said)}
     except ValueError as exc:

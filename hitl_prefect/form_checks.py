@@ -6,12 +6,11 @@ from jsonschema import Draft202012Validator
 
 from hitl_prefect.bounds import out_of_bounds
 from hitl_prefect.errors import AnswerRefused
-from hitl_prefect.form_fields import Schema
 from hitl_prefect.form_reading import wrong_entries
 from hitl_prefect.forms import Form
 from hitl_prefect.inert import short, visible
 
-__all__ = ["answer_errors", "check_typed", "strict_answer"]
+__all__ = ["answer_errors", "check_typed"]
 
 
 def check_typed(form: Form, typed: dict[str, Any]) -> None:
@@ -34,14 +33,8 @@ def answer_errors(form: Form, answer: Any) -> tuple[str, ...]:
     """What the form does not allow in an answer: one sentence per problem, the field first."""
     if too_much := out_of_bounds({"answer": answer}):
         return too_much
-    found = Draft202012Validator(strict_answer(form)).iter_errors(answer)
+    found = Draft202012Validator(form.strict_answer).iter_errors(answer)
     return tuple(sorted(_sentence([str(step) for step in one.absolute_path], one.message) for one in found))
-
-
-def strict_answer(form: Form) -> Schema:
-    """The schema that an answer must fit when it is edited."""
-    schema: Schema = form.form_schema["then"]["properties"]["answer"]
-    return schema
 
 
 def _sentence(path: list[str], message: str) -> str:

@@ -77,6 +77,17 @@ class Form(Frozen):
         return str(self.form_schema.get(_ROUND_KEY, ""))
 
     @property
+    def is_signed(self) -> bool:
+        """Whether an answer counts only with its reviewer's signature."""
+        return self.form_schema.get(_SIGNED_KEY) is True
+
+    @property
+    def strict_answer(self) -> Schema:
+        """The schema that an answer must fit when it is edited."""
+        schema: Schema = self.form_schema["then"]["properties"]["answer"]
+        return schema
+
+    @property
     def named(self) -> bool:
         """Whether an answer needs a name."""
         return bool(self.form_schema.get(_NAMED_KEY))

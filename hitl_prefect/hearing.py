@@ -44,10 +44,7 @@ def _repeated_exercise(typed: Typed, sitting: Sitting) -> tuple[str, ...]:
 
 def _submitted(asked: Round, typed: Typed, sitting: Sitting) -> Statement:
     """What a signature of this very submission would be over."""
-    form, case = asked.form, sitting.case
-    return statement_typed(
-        typed.data, form_schema=form.form_schema, description=form.description, task=case.task, case=case.id
-    )
+    return statement_typed(typed.data, asked.form, task=sitting.case.task, case=sitting.case.id)
 
 
 def _verdict(asked: Round, answer: FormAnswer, at: datetime) -> Verdict:

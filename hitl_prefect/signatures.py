@@ -6,13 +6,13 @@ alone gives back what was signed, and nothing between the two has to be trusted.
 """
 
 import json
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import JsonValue
 
-from hitl_prefect.canonical import sha256_of
 from hitl_prefect.errors import AnswerRefused
 from hitl_prefect.form_values import with_empty_fields
+from hitl_prefect.forms import Form
 from hitl_prefect.outcomes import Verdict
 from hitl_prefect.people import People
 from hitl_prefect.signing import Statement, verify_verdict
@@ -38,17 +38,15 @@ def statement_of(verdict: Verdict, *, task: str, case: str) -> Statement:
     )
 
 
-def statement_typed(
-    typed: dict[str, JsonValue], *, form_schema: dict[str, Any], description: str, task: str, case: str
-) -> Statement:
+def statement_typed(typed: dict[str, JsonValue], form: Form, *, task: str, case: str) -> Statement:
     """What the reviewer signs who submits `typed` to a form; the flow comes to the same from its verdict."""
     decision = str(typed.get("decision", ""))
-    answer = with_empty_fields(form_schema["then"]["properties"]["answer"], typed.get("answer"))
+    answer = with_empty_fields(form.strict_answer, typed.get("answer"))
     return Statement(
         task=task,
         case=case,
-        draft_sha256=form_schema["x-hitl-draft-sha256"],
-        form_sha256=sha256_of([form_schema, description]),
+        draft_sha256=form.draft_sha256,
+        form_sha256=form.sha256,
         decision=decision,
         answer=_own_answer(decision, answer),
         **{name: str(typed.get(name) or "").strip() for name in ("guidance", "reason", "reviewer")},

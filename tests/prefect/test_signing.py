@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from hitl_prefect.forms import Form
 from hitl_prefect.keys import keys_folder, make_key, private_key
 from hitl_prefect.policy import Policy
 from hitl_prefect.signatures import statement_typed
@@ -48,10 +49,11 @@ class Desk:
 
     def signed(self, run, key, **typed):
         """What a client of somebody's own sends, signed with whichever key."""
-        form, label = self.resident.form(run), self.resident.run(run)["labels"]
-        typed = {"draft_sha256": form["x-hitl-draft-sha256"], "channel": "api", **typed}
-        facts = {"description": self.resident.description(run), "task": label["hitl.task"], "case": label["hitl.case"]}
-        statement = statement_typed(typed, form_schema=form, **facts)
+        schema, label = self.resident.form(run), self.resident.run(run)["labels"]
+        draft, description = schema["x-hitl-draft-sha256"], self.resident.description(run)
+        form = Form(form_schema=schema, description=description, draft_sha256=draft)
+        typed = {"draft_sha256": draft, "channel": "api", **typed}
+        statement = statement_typed(typed, form, task=label["hitl.task"], case=label["hitl.case"])
         return {**typed, "signature": sign_verdict(private_key(key), statement)}
 
     def send(self, run, **typed):

@@ -93,8 +93,7 @@ def typed_for(form: Form, case: Case, key: Ed25519PrivateKey | None = ADA, **typ
 
 
 def submitted(form: Form, case: Case, typed: dict[str, Any]) -> Statement:
-    facts = {"form_schema": form.form_schema, "description": form.description, "task": case.task, "case": case.id}
-    return statement_typed(typed, **facts)
+    return statement_typed(typed, form, task=case.task, case=case.id)
 
 
 def heard(form: Form, case: Case, typed: dict[str, Any], policy: Policy = POLICY) -> Verdict:
