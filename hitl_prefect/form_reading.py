@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, get_args
 
-from pydantic import AwareDatetime, JsonValue
+from pydantic import JsonValue
 
 from hitl_prefect.answers import AnswerType, Reading, answer_type, problems_of
 from hitl_prefect.bounds import out_of_bounds
@@ -14,9 +14,8 @@ from hitl_prefect.fields import differences
 from hitl_prefect.form_fields import answer_schema
 from hitl_prefect.form_values import with_empty_lists
 from hitl_prefect.forms import Form
-from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Case
-from hitl_prefect.outcomes import Channel, Decision
+from hitl_prefect.outcomes import Channel, FormAnswer
 from hitl_prefect.people import among
 
 __all__ = ["FormAnswer", "read_form", "wrong_entries"]
@@ -25,21 +24,6 @@ _TEXTS = ("guidance", "reason", "reviewer")
 _KEYS = {"decision", "answer", "channel", "draft_sha256", "round", "seen_at", "bulk", "signature", *_TEXTS}
 _CHANGES_SHOWN = 3
 _SHORT = 60
-
-
-class FormAnswer(Frozen):
-    """What a person said, checked against the answer type."""
-
-    decision: Decision
-    answer: JsonValue = None
-    """What ships, as JSON data of the answer type: the draft on `approve`, the person's on `edit`, else `None`."""
-    guidance: str = ""
-    reason: str = ""
-    reviewer: str = ""
-    channel: Channel = "ui"
-    seen_at: AwareDatetime | None = None
-    bulk: bool = False
-    signature: str | None = None
 
 
 def read_form(form: Form, case: Case, data: dict[str, Any]) -> FormAnswer:

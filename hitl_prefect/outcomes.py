@@ -18,6 +18,7 @@ __all__ = [
     "Channel",
     "Decision",
     "Dissent",
+    "FormAnswer",
     "IndexEntry",
     "Outcome",
     "Probe",
@@ -46,17 +47,29 @@ DECIDERS: tuple[Role, ...] = ("tie_breaker", "escalated")
 """Who decides alone, and is shown what all others said."""
 
 
-class Verdict(Frozen):
-    """One person's decision about one draft."""
+class FormAnswer(Frozen):
+    """What a person said, checked against the answer type."""
 
     decision: Decision
     answer: JsonValue = None
-    """What the person lets ship: the draft on `approve`, their own on `edit`, else `None`."""
+    """What the person lets ship, as JSON data of the answer type: the draft on `approve`, their own on `edit`, else
+    `None`."""
     guidance: str = ""
     """What the next attempt should do better; only for `retry`."""
     reason: str = ""
     reviewer: str = ""
     channel: Channel = "ui"
+    seen_at: AwareDatetime | None = None
+    """When the person was shown the form, where the door tells: the command line does, the browser does not."""
+    bulk: bool = False
+    """Whether it was given for many cases at once."""
+    signature: str | None = None
+    """By the reviewer's own key, over `hitl_prefect.signing.Statement`: all that is signed stands in the outcome."""
+
+
+class Verdict(FormAnswer):
+    """One person's decision about one draft."""
+
     attempt: int = Field(ge=1)
     """The attempt whose draft the person saw."""
     draft_sha256: Sha256
@@ -65,13 +78,7 @@ class Verdict(Frozen):
     """The form and the description that the person saw."""
     opened_at: AwareDatetime
     decided_at: AwareDatetime
-    seen_at: AwareDatetime | None = None
-    """When the person was shown the form, where the door tells: the command line does, the browser does not."""
-    bulk: bool = False
-    """Whether it was given for many cases at once."""
     role: Role = "reviewer"
-    signature: str | None = None
-    """By the reviewer's own key, over `hitl_prefect.signing.Statement`: all that is signed stands in the outcome."""
 
 
 class RefusedAnswer(Frozen):

@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from hitl_prefect.form_reading import FormAnswer, read_form
+from hitl_prefect.form_reading import read_form
+from hitl_prefect.outcomes import FormAnswer
 from hitl_prefect.panel import Ask as Asks
 from tests.browser.desk import Asked
 from tests.browser.pages import ResumeForm

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from hitl_prefect.answers import answer_type
-from hitl_prefect.form_reading import FormAnswer, read_form
+from hitl_prefect.form_reading import read_form
 from hitl_prefect.form_values import escape_kinds
+from hitl_prefect.outcomes import FormAnswer
 from tests.browser.answers import DRAFT, KEYWORDS, Everything, named
 from tests.browser.desk import Asked, Desk
 from tests.browser.pages import ResumeForm

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 from pydantic import BaseModel
 
-from hitl_prefect.form_reading import FormAnswer, read_form
+from hitl_prefect.form_reading import read_form
+from hitl_prefect.outcomes import FormAnswer
 from hitl_prefect.policy import Policy
 from tests.browser.desk import Asked
 from tests.browser.pages import ResumeForm
