@@ -5,6 +5,7 @@ numbers. Both keep JSON text to the letter: the server only parses it, and the U
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import JsonValue
@@ -41,15 +42,7 @@ def prefill(schema: Schema, value: JsonValue) -> JsonValue:
 
 def with_empty_lists(schema: Schema, value: Any) -> Any:
     """What was submitted, with the lists that a person emptied: one UI leaves them out, which must not be an error."""
-    if "anyOf" in schema:
-        return with_empty_lists(_option(schema["anyOf"], value), value)
-    if isinstance(value, list):
-        return [with_empty_lists(schema.get("items", {}), item) for item in value]
-    if not isinstance(value, dict) or "properties" not in schema:
-        return value
-    fields = schema["properties"]
-    empty: dict[str, Any] = {name: [] for name, field in fields.items() if field.get("default") == []}
-    return empty | {name: with_empty_lists(fields.get(name, {}), item) for name, item in value.items()}
+    return _completed(schema, value, _emptied_lists)
 
 
 def with_empty_fields(schema: Schema, value: Any) -> Any:
@@ -61,16 +54,30 @@ def with_empty_fields(schema: Schema, value: Any) -> Any:
     >>> with_empty_fields({"properties": {"total": {"type": "number"}, "note": {"type": "string"}}}, {"total": 1})
     {'note': '', 'total': 1}
     """
+    return _completed(schema, value, _left_out)
+
+
+def _completed(schema: Schema, value: Any, absent: Callable[[Schema, dict[str, Any]], dict[str, Any]]) -> Any:
+    """A value with what `absent` says of every object in it, wherever the object says nothing itself."""
     if "anyOf" in schema:
-        return with_empty_fields(_option(schema["anyOf"], value), value)
+        return _completed(_option(schema["anyOf"], value), value, absent)
     if isinstance(value, list):
-        return [with_empty_fields(schema.get("items", {}), item) for item in value]
+        return [_completed(schema.get("items", {}), item, absent) for item in value]
     if not isinstance(value, dict) or "properties" not in schema:
         return value
     fields = schema["properties"]
-    left_out = [name for name in fields if name not in value and name not in schema.get("required", ())]
-    empty = {name: _empty(fields[name]) for name in left_out if _empty(fields[name]) is not _NEVER_EMPTY}
-    return empty | {name: with_empty_fields(fields.get(name, {}), item) for name, item in value.items()}
+    said = {name: _completed(fields.get(name, {}), item, absent) for name, item in value.items()}
+    return absent(schema, value) | said
+
+
+def _emptied_lists(schema: Schema, _: dict[str, Any]) -> dict[str, Any]:
+    return {name: [] for name, field in schema["properties"].items() if field.get("default") == []}
+
+
+def _left_out(schema: Schema, value: dict[str, Any]) -> dict[str, Any]:
+    said = {*value, *schema.get("required", ())}
+    empty = {name: _empty(field) for name, field in schema["properties"].items() if name not in said}
+    return {name: nothing for name, nothing in empty.items() if nothing is not _NEVER_EMPTY}
 
 
 def _empty(schema: Schema) -> Any:
