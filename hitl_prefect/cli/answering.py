@@ -16,6 +16,7 @@ from hitl_prefect.cli.bulk import planned, send_all, tell_plan, tell_sent
 from hitl_prefect.cli.editing import answer_file, read_answer_file
 from hitl_prefect.cli.interview import NothingSent, interview
 from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, say_markdown
+from hitl_prefect.connecting import open_client
 from hitl_prefect.errors import AnswerRefused, ConfigError
 from hitl_prefect.form_checks import check_typed
 from hitl_prefect.forms import Form
@@ -192,7 +193,8 @@ def _answer_many(
 
 
 async def _waiting_form(run: str) -> WaitingForm:
-    return await ashow(await afind(run))
+    async with open_client():  # one for both
+        return await ashow(await afind(run))
 
 
 def _user() -> str:

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from hitl_prefect.answering import aanswer, ashow
 from hitl_prefect.cli.printing import print_json, say, say_aside, table
+from hitl_prefect.connecting import open_client
 from hitl_prefect.errors import AnswerRefused, HitlError
 from hitl_prefect.form_checks import check_typed
 from hitl_prefect.inbox import Waiting, ainbox
@@ -55,15 +56,16 @@ async def planned(task: str | None, where: Selection | None, typed: dict[str, Js
         typed: The decision and what goes with it.
     """
     now = datetime.now(UTC)
-    found = [one for one in await ainbox() if task in (None, one.task)]
-    chosen = [one for one in found if where is None or where.matches(columns_of(one, now))]
     few = asyncio.Semaphore(_AT_ONCE)
 
     async def plan(one: Waiting) -> Sending:
         async with few:
             return await _planned(one, typed)
 
-    return await asyncio.gather(*(plan(one) for one in chosen))
+    async with open_client():  # one for all of them
+        found = [one for one in await ainbox() if task in (None, one.task)]
+        chosen = [one for one in found if where is None or where.matches(columns_of(one, now))]
+        return await asyncio.gather(*(plan(one) for one in chosen))
 
 
 async def _planned(waiting: Waiting, typed: dict[str, JsonValue]) -> Sending:
@@ -110,15 +112,23 @@ async def send_all(plan: Sequence[Sending], *, sign: bool) -> list[tuple[Sending
     """
     ready = [one for one in plan if not one.skipped]
     failed: list[tuple[Sending, str]] = []
-    for count, one in enumerate(ready, 1):
-        try:
-            await aanswer(one.waiting.run_id, one.typed, sign=sign)
-        except HitlError as exc:
-            failed.append((one, str(exc)))
-            say_aside(visible(f"{one.waiting.task}, case {one.waiting.case}: not answered: {exc}"))
-        if len(ready) >= _MANY and sys.stderr.isatty() and (count % _EACH == 0 or count == len(ready)):
-            say_aside(f"{count} of {len(ready)}")
+    async with open_client():  # one for all of them
+        for count, one in enumerate(ready, 1):
+            if why := await _not_answered(one, sign=sign):
+                failed.append((one, why))
+                say_aside(visible(f"{one.waiting.task}, case {one.waiting.case}: not answered: {why}"))
+            if len(ready) >= _MANY and sys.stderr.isatty() and (count % _EACH == 0 or count == len(ready)):
+                say_aside(f"{count} of {len(ready)}")
     return failed
+
+
+async def _not_answered(one: Sending, *, sign: bool) -> str:
+    """Send one; why it was not answered, empty where it was."""
+    try:
+        await aanswer(one.waiting.run_id, one.typed, sign=sign)
+    except HitlError as exc:
+        return str(exc) or type(exc).__name__
+    return ""
 
 
 def tell_sent(plan: Sequence[Sending], failed: Sequence[tuple[Sending, str]], *, json: bool) -> None:
