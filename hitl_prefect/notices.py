@@ -5,7 +5,6 @@ row's key: where the one who claimed it died, whoever comes later asks the serve
 the same event again if not. Prefect keeps one event per id, and fires an automation once for it.
 """
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -191,6 +190,6 @@ async def _send(client: PrefectClient, run_id: UUID, notice: Notice) -> Literal[
 
 def _payload(facts: Facts) -> dict[str, Any]:
     """The facts as data, without those that this notice has not."""
-    payload: dict[str, Any] = json.loads(facts.model_dump_json())
+    payload = facts.model_dump(mode="json")
     absent = [name for name in ("prompt", "draft", "decision", "decided_by") if payload[name] is None]
     return {name: value for name, value in payload.items() if name not in absent}

@@ -20,7 +20,7 @@ from hitl_prefect.probing import mistake_in
 from hitl_prefect.reading import Unreadable
 from hitl_prefect.reviewer_figures import FieldAgreement, Median, ReviewerReport, ReviewerRow, TaskRow
 from hitl_prefect.shares import Share, gap
-from hitl_prefect.stakes import too_fast, words_of
+from hitl_prefect.stakes import seconds_of, too_fast, words_of
 
 __all__ = ["reviewer_report"]
 
@@ -139,7 +139,7 @@ class _Count:
         person.too_fast.append(too_fast(verdict, words, self.words_per_minute))
         if not verdict.bulk:
             durations = person.since_opened if verdict.seen_at is None else person.seen
-            durations.append((verdict.decided_at - (verdict.seen_at or verdict.opened_at)).total_seconds())
+            durations.append(seconds_of(verdict))
         if verdict.decision in _DECIDES:
             person.overrode.append(verdict.decision != "approve")
             if _comparable(outcome, verdict, draft):

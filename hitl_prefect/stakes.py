@@ -11,7 +11,7 @@ from hitl_prefect.models import Case, Generation, Score
 from hitl_prefect.outcomes import Verdict
 from hitl_prefect.policy import Policy
 
-__all__ = ["believed", "error_cost", "expected_loss", "is_doubtful", "too_fast", "words_of"]
+__all__ = ["believed", "error_cost", "expected_loss", "is_doubtful", "seconds_of", "too_fast", "words_of"]
 
 
 def error_cost(policy: Policy, answer: JsonValue) -> float | None:
@@ -68,12 +68,16 @@ def believed(seen_at: datetime | None, opened_at: datetime, decided_at: datetime
     return seen_at if seen_at is not None and opened_at <= seen_at <= decided_at else None
 
 
-def too_fast(verdict: Verdict, words: int, words_per_minute: float) -> bool:
-    """Whether a verdict came sooner than that many words can be read, or for many cases at once.
+def seconds_of(verdict: Verdict) -> float:
+    """How long a verdict took, in seconds.
 
     The clock starts when the person was shown the form, where the door tells and can be believed, else when the round
     was opened.
     """
     shown_at = believed(verdict.seen_at, verdict.opened_at, verdict.decided_at) or verdict.opened_at
-    seconds = (verdict.decided_at - shown_at).total_seconds()
-    return verdict.bulk or seconds < words / words_per_minute * 60
+    return (verdict.decided_at - shown_at).total_seconds()
+
+
+def too_fast(verdict: Verdict, words: int, words_per_minute: float) -> bool:
+    """Whether a verdict came sooner than that many words can be read, or for many cases at once."""
+    return verdict.bulk or seconds_of(verdict) < words / words_per_minute * 60
