@@ -5,13 +5,16 @@ Source: RFC 8032; `cryptography` does the arithmetic.
 
 import base64
 import binascii
+from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import JsonValue
 
 from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.frozen import Frozen
+
+if TYPE_CHECKING:
+    # Policies import this module, and Prefect imports policies in every process: what few need is loaded when needed.
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 __all__ = ["Statement", "check_public_key", "public_key_of", "sign_verdict", "verify_verdict"]
 
@@ -48,7 +51,7 @@ class Statement(Frozen):
         )
 
 
-def sign_verdict(key: Ed25519PrivateKey, statement: Statement) -> str:
+def sign_verdict(key: "Ed25519PrivateKey", statement: Statement) -> str:
     """The signature as a verdict keeps it: `ed25519:` and base64.
 
     Raises:
@@ -68,6 +71,8 @@ def verify_verdict(public_key: str, statement: Statement, signature: str) -> boo
     Raises:
         ValueError: If the public key is none.
     """
+    from cryptography.exceptions import InvalidSignature
+
     key = _public_key(public_key)
     try:
         key.verify(_decoded(signature), statement.signed)
@@ -76,7 +81,7 @@ def verify_verdict(public_key: str, statement: Statement, signature: str) -> boo
     return True
 
 
-def public_key_of(key: Ed25519PrivateKey) -> str:
+def public_key_of(key: "Ed25519PrivateKey") -> str:
     """The public half, as `Policy.reviewer_keys` takes it."""
     return _spelt(key.public_key().public_bytes_raw())
 
@@ -95,7 +100,9 @@ def check_public_key(text: str) -> None:
     _public_key(text)
 
 
-def _public_key(text: str) -> Ed25519PublicKey:
+def _public_key(text: str) -> "Ed25519PublicKey":
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     try:
         return Ed25519PublicKey.from_public_bytes(_decoded(text))
     except ValueError:

@@ -7,8 +7,6 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from pydantic import BaseModel
 from pydantic_core import to_json
-from rich.console import Console
-from rich.markdown import Markdown
 
 __all__ = ["AsJson", "print_json", "say", "say_aside", "say_markdown", "table", "write"]
 
@@ -25,6 +23,9 @@ def say(text: str = "") -> None:
 def say_markdown(text: str) -> None:
     """Print markdown: as it reads at a terminal, as it stands elsewhere."""
     if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
         Console().print(Markdown(text))
     else:
         say(text)

@@ -3,7 +3,7 @@ import sys
 
 import hitl_prefect
 
-_HEAVY = ("openai", "anthropic", "boto3", "botocore", "sklearn", "numpy", "pydantic_ai", "langgraph")
+_HEAVY = ("openai", "anthropic", "boto3", "botocore", "cryptography", "sklearn", "numpy", "pydantic_ai", "langgraph")
 
 
 def _fresh(code: str) -> str:
