@@ -13,16 +13,6 @@ BIG = "x" * 10_000_000
 THREE = {"reviewers": ["ada", "bob", "eve"]}
 
 
-@pytest.fixture
-def ask(resident, document):
-    """Starts a run that waits for a person."""
-
-    def asked(**policy):
-        return resident.start(extract_invoice, document=document, policy=policy, model=resident.drafting(DRAFT))
-
-    return asked
-
-
 @pytest.fixture(scope="module")
 def waiting(resident):
     """A run that waits for one of three as long as this module runs: whatever is refused before it is taken."""

@@ -16,16 +16,6 @@ FALLBACK = {"vendor": "unknown", "total": 0}
 RACES = 50 if os.environ.get("HITL_FULL") == "1" else 5
 
 
-@pytest.fixture
-def ask(resident, document):
-    """Starts a run that waits, under a policy."""
-
-    def started(**policy):
-        return resident.start(extract_invoice, document=document, policy=policy, model=resident.drafting(DRAFT))
-
-    return started
-
-
 def chased(resident, run):
     """What the upkeep does about this run a second from now."""
     time.sleep(1.1)

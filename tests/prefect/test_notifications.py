@@ -25,16 +25,6 @@ BLOCK = "custom-webhook/desk"
 NONE = timedelta(0)
 
 
-@pytest.fixture
-def ask(resident, document):
-    """Starts a run that waits, under a policy."""
-
-    def started(**policy):
-        return resident.start(extract_invoice, document=document, policy=policy, model=resident.drafting(DRAFT))
-
-    return started
-
-
 @pytest.fixture(scope="module")
 def chat():
     """What a chat's webhook is."""

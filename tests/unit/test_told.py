@@ -13,8 +13,8 @@ from hitl_prefect.panel import Ask
 from hitl_prefect.people import SecondOpinion
 from hitl_prefect.policy import Policy
 from hitl_prefect.told import disputed
+from tests.unit.invoices import refusals
 from tests.unit.making import a_case, a_generation, a_route, a_score, a_verdict
-from tests.unit.test_forms import refusals
 
 
 class Line(BaseModel):
