@@ -111,9 +111,15 @@ class ResumeForm(ABC):
         """Remove the list item that the path ends in."""
 
     def submit(self) -> None:
-        """Send a form that will be taken; returns when the server has answered."""
-        with self.page.expect_response(re.compile(r"/resume$")):
-            self.press_submit()
+        """Send a form that will be taken; returns when the server has answered.
+
+        SQLite that is locked for a moment answers 503: it is sent again, as a person would.
+        """
+        status = 503
+        while status == 503:
+            with self.page.expect_response(re.compile(r"/resume$")) as answer:
+                self.press_submit()
+            status = answer.value.status
 
     @abstractmethod
     def press_submit(self) -> None:

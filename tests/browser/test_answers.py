@@ -3,7 +3,6 @@
 import pytest
 
 from tests.browser.pictures import picture
-from tests.browser.running import beside
 from tests.prefect.flows.invoices import extract_invoice
 from tests.prefect.flows.letters import answer_letter
 from tests.prefect.terminal import Terminal
@@ -18,7 +17,7 @@ CHANGED = INVOICE | {"vendor": "ACME Ltd"}
 def test_a_text_is_edited(resident, ui, tmp_path):
     """The draft stands in the box, line breaks included; what stands there when it is sent ships."""
     model = resident.drafting({"answer": KIND})
-    run = beside(resident.start, answer_letter, letter=LETTER, policy={}, model=model)
+    run = resident.start(answer_letter, letter=LETTER, policy={}, model=model)
 
     ui.open(run)
     shown = ui.text("Answer")
@@ -27,7 +26,7 @@ def test_a_text_is_edited(resident, ui, tmp_path):
     ui.write(KIND.replace("sorry", "very sorry"), "Answer")
     ui.write("ada", "Reviewer")
     ui.submit()
-    beside(resident.go_on, run)
+    resident.go_on(run)
 
     (outcome,) = resident.outcomes(run)
     assert (shown, outcome["generation"]["answer"]) == (KIND, KIND)
@@ -37,20 +36,20 @@ def test_a_text_is_edited(resident, ui, tmp_path):
 def test_the_model_tries_again_with_the_guidance_of_a_person(resident, ui, tmp_path):
     """The second draft comes into the same run's next form, and is what is approved."""
     model = resident.drafting({"answer": CURT}, {"answer": KIND})
-    run = beside(resident.start, answer_letter, letter=LETTER, policy={}, model=model)
+    run = resident.start(answer_letter, letter=LETTER, policy={}, model=model)
 
     ui.open(run)
     ui.choose("retry", "Decision")
     ui.write("Be kind, and say who pays the postage.", "Guidance")
     ui.write("ada", "Reviewer")
     ui.submit()
-    beside(resident.go_on, run)
+    resident.go_on(run)
     ui.open(run)
     shown = ui.text("Answer")
     picture(ui, "retry", tmp_path)
     ui.choose("approve", "Decision")
     ui.submit()
-    beside(resident.go_on, run)
+    resident.go_on(run)
 
     (outcome,) = resident.outcomes(run)
     assert (shown, outcome["final_answer"], outcome["generation"]["attempt"]) == (KIND, KIND, 2)
@@ -61,15 +60,12 @@ def test_the_model_tries_again_with_the_guidance_of_a_person(resident, ui, tmp_p
 def test_three_doors_leave_the_same_record(resident, ui, decision):
     """Browser, command line and REST: the verdicts differ in the door, in times, and in what names this run."""
     model = resident.drafting(INVOICE)
-    runs = [
-        beside(resident.start, extract_invoice, document="one for three doors", policy={}, model=model)
-        for _ in range(3)
-    ]
+    runs = [resident.start(extract_invoice, document="one for three doors", policy={}, model=model) for _ in range(3)]
     in_the_browser(ui, runs[0], decision)
     on_the_command_line(resident, runs[1], decision)
     over_rest(resident, runs[2], decision)
     for run in runs:
-        beside(resident.go_on, run)
+        resident.go_on(run)
 
     outcomes = [outcome for run in runs for outcome in resident.outcomes(run)]
     verdicts = [comparable(outcome) for outcome in outcomes]

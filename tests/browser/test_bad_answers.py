@@ -3,7 +3,6 @@
 from playwright.sync_api import expect
 
 from hitl_prefect.bounds import MAX_TYPED_BYTES
-from tests.browser.running import beside
 from tests.prefect.flows.letters import answer_letter
 
 DRAFT = "Please send the lamp back."
@@ -12,7 +11,7 @@ DRAFT = "Please send the lamp back."
 def start(resident, **policy):
     """A run that waits with a text as its draft."""
     model = resident.drafting({"answer": DRAFT})
-    return beside(resident.start, answer_letter, letter="The lamp is dark.", policy=policy, model=model)
+    return resident.start(answer_letter, letter="The lamp is dark.", policy=policy, model=model)
 
 
 def test_a_text_that_is_too_long_is_asked_for_again(resident, ui):
@@ -23,7 +22,7 @@ def test_a_text_that_is_too_long_is_asked_for_again(resident, ui):
     ui.write("x" * MAX_TYPED_BYTES, "Answer")
     ui.write("all of it", "Reason")
     ui.submit()
-    beside(resident.go_on, run)
+    resident.go_on(run)
 
     ui.open(run)
     told = resident.description(run)
@@ -41,7 +40,7 @@ def test_who_is_second_is_told_that_somebody_was_faster(resident, ui):
     resident.answer(run, decision="reject", reviewer="bob")
     ui.press_submit()
     expect(ui.page.get_by_text("Cannot resume a flow run that is not paused").first).to_be_visible(timeout=60_000)
-    beside(resident.go_on, run)
+    resident.go_on(run)
 
     (outcome,) = resident.outcomes(run)
     assert [one["reviewer"] for one in outcome["review"]["verdicts"]] == ["bob"]
@@ -52,11 +51,11 @@ def test_a_form_that_another_has_answered_since_does_not_answer_the_next_round(r
     run = start(resident, quorum=2)
     ui.open(run)
     resident.answer(run, decision="approve", reviewer="ada")
-    beside(resident.go_on, run)
+    resident.go_on(run)
     ui.choose("approve", "Decision")
     ui.write("ada", "Reviewer")
     ui.submit()
-    beside(resident.go_on, run)
+    resident.go_on(run)
 
     assert resident.state(run) == "Suspended"
     assert "reviewer: ada has answered this case already" in resident.description(run)

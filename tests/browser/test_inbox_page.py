@@ -1,7 +1,5 @@
 """From the inbox in the Prefect UI to the form, in both UIs."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 from tests.browser.pages import V1Form, V2Form
 from tests.browser.pictures import picture
 from tests.prefect.flows.invoices import extract_invoice
@@ -12,9 +10,7 @@ PEOPLE = {"error_cost": "total", "reviewers": ["ada", "bob"], "on_deadline": "re
 
 def test_a_person_finds_a_case_in_the_inbox_and_opens_its_form(resident, document, ui, tmp_path):
     """The row names the case and why it waits; its link leads to the run whose form it is."""
-    with ThreadPoolExecutor() as apart:  # Chromium's own event loop runs in this thread
-        facts = {"document": document, "policy": PEOPLE, "model": resident.drafting(DRAFT)}
-        run = apart.submit(resident.start, extract_invoice, **facts).result()
+    run = resident.start(extract_invoice, document=document, policy=PEOPLE, model=resident.drafting(DRAFT))
     row = row_of(run, ui)
     shown = row.inner_text()
     picture(ui, "inbox", tmp_path)
