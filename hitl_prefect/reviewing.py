@@ -136,20 +136,21 @@ class _Asking:
         now = datetime.now(UTC)
         since = self.since or now
         attempt = self.sitting.generation.attempt
+        deadline_at = deadline_of(self.sitting.policy, ask, since)
         return Round(
             number=number,
             attempt=attempt,
             pause_key=f"{self.journal.slug}-{attempt}-{number}",
             how=self.how,
-            form=build_form(self._brief(ask, number, since)),
+            form=build_form(self._brief(ask, number, deadline_at)),
             ask=ask,
-            facts=facts_of(self.sitting, ask, self.route, deadline_of(self.sitting.policy, ask, since)),
+            facts=facts_of(self.sitting, ask, self.route, deadline_at),
             opens_as=self._opens_as(number, ask),
             opened_at=now,
             since=since,
         )
 
-    def _brief(self, ask: Ask, number: int, since: datetime) -> Brief:
+    def _brief(self, ask: Ask, number: int, deadline_at: datetime | None) -> Brief:
         sitting = self.sitting
         return Brief(
             case=sitting.case,
@@ -161,7 +162,7 @@ class _Asking:
             errors=self.to_mend.errors if self.to_mend else (),
             typed=self.to_mend.typed if self.to_mend else None,
             fill_again=not self._repeats_exercise(),
-            deadline_at=deadline_of(self.sitting.policy, ask, since),
+            deadline_at=deadline_at,
             told=sitting.verdicts if ask.role in DECIDERS else (),
             # Only until somebody has said something of the draft itself: nobody else is told how a colleague did.
             probe=next(iter(sitting.probes), None) if ask.role == "reviewer" and not sitting.verdicts else None,
