@@ -44,6 +44,15 @@ def kept_file(screen):
     return Path(re.search(r"kept in (\S+)\. To send it", screen.replace("\n", "")).group(1))
 
 
+def send(terminal, *, reason="", question="[y/N]", yes="y"):
+    """The last two questions, answered; the command ends well."""
+    terminal.see("(Enter: no reason)")
+    terminal.type(reason)
+    terminal.see(question)
+    terminal.type(yes)
+    assert terminal.end() == 0, terminal.screen
+
+
 def test_a_person_is_shown_the_draft_and_approves_it(resident, waiting):
     """Shown without markdown's own signs; the verdict says when it was shown."""
     with Terminal(resident.server.api_url, "answer", waiting) as terminal:
@@ -53,11 +62,7 @@ def test_a_person_is_shown_the_draft_and_approves_it(resident, waiting):
         terminal.type("a")
         terminal.see("Your name")
         terminal.type("ada")
-        terminal.see("(Enter: no reason)")
-        terminal.type("as on the paper")
-        terminal.see("Send approve as ada? [y/N]")
-        terminal.type("y")
-        assert terminal.end() == 0, terminal.screen
+        send(terminal, reason="as on the paper", question="Send approve as ada? [y/N]")
     resident.go_on(waiting)
 
     (outcome,) = resident.outcomes(waiting)
@@ -84,11 +89,7 @@ def test_what_is_missing_or_not_allowed_is_asked_for_again(resident, document):
         terminal.type("mallory")
         terminal.see("reviewer: this form is for ada, bob")
         terminal.type("bob")
-        terminal.see("(Enter: no reason)")
-        terminal.type("")
-        terminal.see("Send retry as bob?")
-        terminal.type("yes")
-        assert terminal.end() == 0, terminal.screen
+        send(terminal, question="Send retry as bob?", yes="yes")
     resident.go_on(run)
     resident.answer(run, decision="approve", reviewer="ada")
     resident.go_on(run)
@@ -106,11 +107,7 @@ def test_what_does_not_fit_is_opened_again_with_the_errors(resident, waiting, ed
         terminal.type("edit")
         changes = terminal.see("Your name")
         terminal.type("")
-        terminal.see("(Enter: no reason)")
-        terminal.type("")
-        terminal.see("[y/N]")
-        terminal.type("y")
-        assert terminal.end() == 0, terminal.screen
+        send(terminal)
     resident.go_on(waiting)
 
     (outcome,) = resident.outcomes(waiting)
