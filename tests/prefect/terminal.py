@@ -11,12 +11,14 @@ import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from hitl_prefect.cli import main
+from tests.servers.machine import wait_until
 
 __all__ = ["Done", "Terminal", "hitl"]
 
@@ -94,8 +96,16 @@ class Terminal:
         os.write(self._ours, f"{line}\n".encode())
 
     def press(self, key: bytes) -> None:
-        r"""Press a key, such as `b"\x03"` for Ctrl-C."""
+        r"""Press a key, such as `b"\x03"` for Ctrl-C, once the command waits for one.
+
+        A prompt is shown a moment before its line is read: Python loses a Ctrl-C that comes in between, until the next
+        key. People are not that quick.
+        """
+        wait_until(self._is_asleep, "the command waits for a key")
         os.write(self._ours, key)
+
+    def _is_asleep(self) -> bool:
+        return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
     def end(self) -> int:
         """Wait for the end; `screen` then holds what was not seen yet."""
