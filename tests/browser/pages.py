@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urljoin
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Error, Locator, Page
 
 __all__ = ["ResumeForm", "V1Form", "V2Form"]
+
+_GLANCE_MS = 5_000
+_TRIES = 12
 
 Step = str | int
 """A field's title, or the index of a list item."""
@@ -250,8 +253,7 @@ class V2Form(ResumeForm):
         return self._popover(*path).inner_text()
 
     def choose(self, value: str, *path: Step) -> None:
-        self._popover(*path).click()
-        self.page.get_by_role("option", name=value, exact=True).click()
+        self._pick(self.page.get_by_role("option", name=value, exact=True), *path)
         # Asked of the button: a list that is fading out is still there, and Escape would then close the whole form.
         if self._popover(*path).get_attribute("aria-expanded") == "true":
             self.page.keyboard.press("Escape")
@@ -263,10 +265,8 @@ class V2Form(ResumeForm):
         return self._popover(*path).inner_text()
 
     def pick_day(self, day: int, *path: Step) -> None:
-        self._popover(*path).click()
-        self.page.get_by_role("gridcell").get_by_role(
-            "button", name=re.compile(rf"\b{day}(st|nd|rd|th)\b")
-        ).first.click()
+        days = self.page.get_by_role("gridcell").get_by_role("button", name=re.compile(rf"\b{day}(st|nd|rd|th)\b"))
+        self._pick(days.first, *path)
         self.page.keyboard.press("Escape")
 
     def tab(self, *path: Step) -> str:
@@ -305,3 +305,15 @@ class V2Form(ResumeForm):
 
     def _popover(self, *path: Step) -> Locator:
         return self.field(*path).locator("[data-slot=popover-trigger]").first
+
+    def _pick(self, choice: Locator, *path: Step) -> None:
+        """Click on what a button opens; where the page is drawn anew meanwhile it closes, and is opened once more."""
+        for _ in range(_TRIES):
+            if self._popover(*path).get_attribute("aria-expanded") != "true":
+                self._popover(*path).click()
+            try:
+                choice.click(timeout=_GLANCE_MS)
+            except Error:
+                continue
+            return
+        raise AssertionError(f"{choice} does not stay open long enough to be clicked")

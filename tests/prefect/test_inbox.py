@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -181,11 +183,14 @@ def test_a_watch_prints_what_changes_into_a_pipe_and_ends_on_ctrl_c(resident, as
     run = ask()
     command = [sys.executable, "-m", "hitl_prefect", "inbox", "--watch", "--every", "0.2"]
     environment = {**resident.server.env, "PREFECT_API_URL": resident.server.api_url}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as watching:
+    # Tests that run in the background are started with Ctrl-C switched off, and so would be the command.
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipe = {"stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, preexec_fn=listening, **pipe) as watching:
         seen = next(line for line in watching.stdout if run in line)
         resident.answer(run, decision="reject")
         gone = next(line for line in watching.stdout if run in line)
-        watching.send_signal(2)
+        watching.send_signal(signal.SIGINT)
 
     assert (seen[0], gone[0], watching.returncode) == ("+", "-", 0)
 
