@@ -77,6 +77,7 @@ class Faulty:
     store: S3Store
     behind: S3Store
     """Reaches the same objects without the proxy."""
+    server: S3Server
 
 
 @pytest.fixture(params=("moto", "ceph", "rclone"))
@@ -85,5 +86,5 @@ def faulty(request: pytest.FixtureRequest, buckets: dict[str, str]) -> Iterator[
     target = _target(request.getfixturevalue(request.param), buckets)
     with store_proxy(target.server.endpoint_url) as proxy:
         store = target.store(endpoint_url=proxy.endpoint_url)
-        yield Faulty(proxy, store, target.store())
+        yield Faulty(proxy, store, target.store(), target.server)
         target.close()

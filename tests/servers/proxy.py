@@ -27,7 +27,10 @@ class StoreProxy:
         self.upstream = urlsplit(upstream).netloc
         self.requests: list[tuple[str, str]] = []
         """Method and path of every request, in order."""
+        self.sent_bytes = 0
+        """How much of the answers to all GETs was sent on."""
         self._losing = 0
+        self._breaks: list[int] = []
         self._answers: list[tuple[int, str]] = []
         self._held: _Hold | None = None
         self._lock = threading.Lock()
@@ -49,6 +52,10 @@ class StoreProxy:
     def answer(self, status: int, code: str, *, times: int = 1) -> None:
         """Answer the next conditional PUTs in the server's place; they are not forwarded."""
         self._answers = [(status, code)] * times
+
+    def break_off(self, after_bytes: int, *, times: int = 1) -> None:
+        """Close the connection of the next GETs whose answer is longer than that, after so many bytes of it."""
+        self._breaks = [after_bytes] * times
 
     @contextlib.contextmanager
     def hold(self, path_end: str) -> Iterator["_Hold"]:
@@ -89,6 +96,10 @@ class StoreProxy:
         with self._lock:
             self._losing -= 1
             return self._losing >= 0
+
+    def _take_break(self, body: bytes) -> int | None:
+        with self._lock:
+            return self._breaks.pop() if self._breaks and len(body) > self._breaks[-1] else None
 
     def _take_hold(self, path: str) -> "_Hold | None":
         with self._lock:
@@ -172,7 +183,16 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if self.command == "GET":
+            body = self._broken_off(body)
         self.wfile.write(body)
+
+    def _broken_off(self, body: bytes) -> bytes:
+        if (after_bytes := self.proxy._take_break(body)) is not None:
+            # In order, so that what was sent before arrives.
+            self.close_connection, body = True, body[:after_bytes]
+        self.proxy.sent_bytes += len(body)
+        return body
 
 
 @contextlib.contextmanager

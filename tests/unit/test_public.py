@@ -3,7 +3,18 @@ import sys
 
 import hitl_prefect
 
-_HEAVY = ("openai", "anthropic", "boto3", "botocore", "cryptography", "sklearn", "numpy", "pydantic_ai", "langgraph")
+_HEAVY = (
+    "openai",
+    "anthropic",
+    "boto3",
+    "botocore",
+    "cryptography",
+    "sklearn",
+    "numpy",
+    "pydantic_ai",
+    "langgraph",
+    "pyarrow",
+)
 
 
 def _fresh(code: str) -> str:
@@ -19,7 +30,9 @@ def test_every_public_name_is_there_and_sorted():
 
 def test_importing_loads_no_sdk():
     """Neither the package nor the module that Prefect's collections point at."""
-    loaded = _fresh("import sys, hitl_prefect, hitl_prefect.agents, hitl_prefect.blocks; print(*sys.modules)").split()
+    loaded = _fresh(
+        "import sys, hitl_prefect, hitl_prefect.agents, hitl_prefect.blocks, hitl_prefect.sources; print(*sys.modules)"
+    ).split()
 
     assert [name for name in _HEAVY if name in loaded] == []
 
