@@ -28,6 +28,7 @@ def fetch_open_batches(store: str = "outcomes", deployment: str = "resolve-case/
             "store": store,
             "case_id": ready.case.id,
             "metadata": ready.case.metadata,
+            "requester": ready.case.requester,
             "draft": ready.draft and ready.draft.model_dump(mode="json"),
         }
         run_deployment(deployment, parameters=case, timeout=0, as_subflow=False, idempotency_key=ready.key)

@@ -22,7 +22,8 @@ def generate_later(
     Run it again after a failure: nothing is submitted twice.
 
     Args:
-        path: A file with one JSON object per line: `id`, `prompt` and, if you like, `metadata`.
+        path: A file with one JSON object per line: `id`, `prompt` or `messages`, and, if you like, `metadata` and
+            `requester`.
         instructions: The system prompt of all cases.
         choices: The answers to choose from; none means free text.
         task: What kind of cases these are.

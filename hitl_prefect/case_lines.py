@@ -115,7 +115,9 @@ class Common(Frozen):
 
     task: TaskName
     answer: Any = Field(default=str, exclude=True, repr=False)
+    """The type of the answers. Not stored."""
     instructions: tuple[Message, ...] = ()
+    """What stands in front of every conversation."""
 
     @classmethod
     def of(cls, task: str, answer: Any = str, instructions: str = "") -> Self:

@@ -3,8 +3,8 @@
 A source is read as a stream, and a bad line never ends it. Importing this module loads no SDK.
 """
 
-from hitl_prefect.case_lines import BadLine
+from hitl_prefect.case_lines import BadLine, Read
 from hitl_prefect.sources.reading import Source, read_cases
 from hitl_prefect.sources.set_aside import SetAside
 
-__all__ = ["BadLine", "SetAside", "Source", "read_cases"]
+__all__ = ["BadLine", "Read", "SetAside", "Source", "read_cases"]

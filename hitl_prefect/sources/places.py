@@ -17,7 +17,8 @@ from hitl_prefect.stores import S3Store, store_for
 
 __all__ = ["Place", "place_of"]
 
-_BUFFER_BYTES = 1 << 18
+_BUFFER_BYTES = 1 << 16
+"""What a broken connection costs at most a second time."""
 
 
 @dataclass(frozen=True)

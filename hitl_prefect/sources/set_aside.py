@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Self
@@ -54,10 +55,11 @@ class SetAside:
 
     def __exit__(self, *exc: object) -> None:
         if self._file is not None:
+            empty = not os.fstat(self._file.fileno()).st_size
             self._file.close()
             self._file = None
-            if not self.path.stat().st_size:
-                self.path.unlink()
+            if empty:
+                self.path.unlink(missing_ok=True)
 
     def add(self, line: BadLine) -> None:
         """Write a line, unless the very same stands there already."""

@@ -31,12 +31,12 @@ def parquet_cases(file: BinaryIO, common: Common) -> Iterator[Read]:
     except ImportError as exc:
         raise MissingExtra("Parquet files need pyarrow: pip install 'hitl_prefect[parquet]'") from exc
     try:
-        table = ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER_BYTES)
+        table = ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True)
         check_columns(table.schema_arrow.names, _OWN)
         rows = (row for batch in table.iter_batches(_ROWS, use_threads=False) for row in _rows(batch))
         for number, row in enumerate(rows, 1):
             yield _case(number, row, common)
-    except ArrowException as exc:
+    except (ArrowException, UnicodeDecodeError) as exc:  # the latter where a column's name is damaged
         raise ConfigError(f"it is no whole Parquet file: {exc}") from exc
 
 

@@ -75,7 +75,7 @@ def test_what_is_not_there_is_named(s3_target, keys):
 @pytest.mark.parametrize("key", ["cases.jsonl", "cases.parquet"])
 @pytest.mark.parametrize("faulty", ["ceph", "rclone"], indirect=True)
 def test_a_connection_that_breaks_costs_no_line(faulty, keys, key):
-    """What has arrived is not asked for again."""
+    """What has arrived is not asked for again, but for the buffer that was being filled."""
     keys(faulty.server)
     content = LINES if key == "cases.jsonl" else as_parquet()
     faulty.behind.write(key, content)
@@ -83,7 +83,7 @@ def test_a_connection_that_breaks_costs_no_line(faulty, keys, key):
 
     assert ids(url_of(faulty.store, key)) == [row["id"] for row in ROWS]
     assert [method for method, _ in faulty.proxy.requests] == ["GET"] * 4
-    assert faulty.proxy.sent_bytes == len(content)
+    assert len(content) <= faulty.proxy.sent_bytes <= len(content) + 3 * (1 << 16)
 
 
 @pytest.mark.parametrize("changed", [LINES.replace(b"c1", b"d1"), LINES[: len(LINES) // 8], LINES + b"\n"])

@@ -55,7 +55,7 @@ def cases_of(site, store):
 def test_a_file_of_cases_goes_all_the_way_at_half_the_price(site, server, tmp_path):
     """A sure draft ships, an unsure one is reviewed, a request that never ran is asked at once; each case runs once."""
     store = FolderStore(tmp_path / "store")
-    cases = [{"id": f"mail-{n}", "prompt": f"Mail {n}", "metadata": {"page": n}} for n in range(3)]
+    cases = [{"id": f"mail-{n}", "prompt": f"Mail {n}", "metadata": {"page": n}, "requester": "bob"} for n in range(3)]
     (tmp_path / "cases.jsonl").write_text("".join(f"{json.dumps(case)}\n" for case in cases))
     submitting = {
         "path": str(tmp_path / "cases.jsonl"),
@@ -87,6 +87,7 @@ def test_a_file_of_cases_goes_all_the_way_at_half_the_price(site, server, tmp_pa
         "mail-2": ("asked at once", "model"),
     }
     assert sorted(one["case"]["metadata"]["page"] for one in stored) == [0, 1, 2]
+    assert {one["case"]["requester"] for one in stored} == {"bob"}
     # One small question before the batch, and the case that the batch did not answer.
     assert [str(body["messages"][-1]["content"]) for body in server.live] == ["Answer with the word ok.", "Mail 2"]
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import sys
 import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,7 +18,7 @@ from pyarrow import parquet
 
 from hitl_prefect import Case, Message
 from hitl_prefect.case_lines import LONGEST_BYTES
-from hitl_prefect.errors import ConfigError
+from hitl_prefect.errors import ConfigError, MissingExtra
 from hitl_prefect.sources import BadLine, read_cases
 
 FIRST = {"id": "a", "prompt": 'Who wrote\n"Ö"?', "requester": "ada", "city": "Zürich"}
@@ -48,9 +49,9 @@ def as_csv(*rows):
     return text.getvalue().encode("utf-8-sig")
 
 
-def as_parquet(*rows):
+def as_parquet(*rows, **options):
     file = io.BytesIO()
-    parquet.write_table(pyarrow.Table.from_pylist(rows), file, row_group_size=1_000)
+    parquet.write_table(pyarrow.Table.from_pylist(rows), file, row_group_size=1_000, **options)
     return file.getvalue()
 
 
@@ -224,6 +225,12 @@ def test_an_element_that_tells_no_case_is_told_and_the_rest_goes_on():
         ("cases.parquet", b"no table", "no whole Parquet file"),
         ("cases.parquet", as_parquet({"id": "a"}), r"no column 'prompt'.*\['id'\]"),
         ("cases.parquet", as_parquet(FIRST)[:-30], "Parquet"),
+        ("cases.parquet", as_parquet(FIRST).replace(b"prompt", b"promp\xff"), "no whole Parquet file"),
+        (
+            "cases.parquet",
+            as_parquet(FIRST, write_page_checksum=True, compression="none").replace(b"Who", b"Why"),
+            "checksum",
+        ),
     ],
 )
 def test_a_source_that_cannot_be_read_is_named(tmp_path, name, content, said):
@@ -252,6 +259,13 @@ def test_a_source_that_cannot_be_read_is_named(tmp_path, name, content, said):
 def test_what_is_no_source_is_refused(source, said):
     with pytest.raises(ConfigError, match=said):
         list(read_cases(source, task="mail"))
+
+
+def test_parquet_without_pyarrow_names_the_install_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    with pytest.raises(MissingExtra, match=r"pip install 'hitl_prefect\[parquet\]'"):
+        read(tmp_path / "cases.parquet", b"")
 
 
 def test_a_task_that_is_no_slug_is_refused_before_anything_is_read():
