@@ -37,6 +37,8 @@ class Brief(Frozen):
     """The measurement that this review began with, to be told about afterwards."""
     earlier: Generation | None = None
     """The attempt before."""
+    group: tuple[str, ...] = ()
+    """The cases that this form answers, where it answers several: `case` and all whose drafts say the same."""
     round_id: str = ""
     """Names this one time of asking, so that a signature for one never serves another."""
 

@@ -16,7 +16,7 @@ from hitl_prefect.models import Attempt, Case, Generation, Route, Score
 from hitl_prefect.outcomes import CaseRecord, Outcome, Review, Versions
 from hitl_prefect.policy import Policy
 
-__all__ = ["conclude", "fallback_of"]
+__all__ = ["conclude", "conclude_unasked", "fallback_of"]
 
 
 def conclude(
@@ -52,9 +52,42 @@ def conclude(
         review=review,
         flow_run_id=flow_run.id,
         deployment=deployment.name,
-        versions=Versions(hitl_prefect=__version__, prefect=prefect.__version__, flow=_flow_version()),
+        versions=_versions(),
         **_ending(case, generation, route, review, policy),
     )
+
+
+def conclude_unasked(case: Case, attempt: Attempt, *, policy: Policy, at: datetime) -> Outcome[JsonValue]:
+    """The outcome of a case that should be reviewed and for which the policy's `max_reviews_per_day` left no review.
+
+    Args:
+        case: What was asked.
+        attempt: The draft, its score, and the route to a person.
+        policy: Which end is safe: `over_budget`.
+        at: When that was decided.
+
+    Raises:
+        ConfigError: If the policy's fallback does not fit the answer type.
+        ReviewError: If the policy holds such cases: nothing is decided.
+    """
+    if policy.over_budget == "hold":
+        raise ReviewError(f"case {case.id!r} is held: nothing is decided until there is a review")
+    is_rejected = policy.over_budget == "reject"
+    detail = f"over the budget of {policy.max_reviews_per_day} reviews a day"
+    return Outcome[JsonValue](
+        case=CaseRecord.of(case),
+        generation=attempt.generation,
+        score=attempt.score,
+        route=attempt.route.model_copy(update={"propensity": 0.0, "detail": detail}),
+        flow_run_id=flow_run.id,
+        deployment=deployment.name,
+        versions=_versions(),
+        **_ended("policy", policy.over_budget, None if is_rejected else fallback_of(case, policy), at),
+    )
+
+
+def _versions() -> Versions:
+    return Versions(hitl_prefect=__version__, prefect=prefect.__version__, flow=_flow_version())
 
 
 def _flow_version() -> str | None:

@@ -29,6 +29,8 @@ _WHY: dict[RouteReason, str] = {
     "drift": "The bar's evidence no longer matches the model or the prompt.",
 }
 
+_NAMED = 20
+"""Cases of a group that are named."""
 _BLIND = (
     "**This one comes without a draft, to measure reviewing:** say what you find the right answer to be. It does not "
     "ship. Afterwards the case is asked about with its draft, and only that decides."
@@ -51,6 +53,7 @@ def describe(brief: Brief) -> str:
     parts = [
         _signing(brief) if brief.policy.require_signature else "",
         _refusal(brief),
+        _group(brief),
         _progress(brief.ask),
         told(brief),
         "" if brief.shows_draft else _BLIND,
@@ -93,6 +96,19 @@ def _typed(brief: Brief) -> str:
     if brief.shown_again is None:
         return "\n\nWhat was typed is kept, and not shown: others answer too, without seeing it."
     return f"\n\nWhat was typed:\n\n{_shown(_pretty(brief.shown_again))}"
+
+
+def _group(brief: Brief) -> str:
+    """That more than this case hangs on the answer; the first cases by name."""
+    count = len(brief.group)
+    if not count:
+        return ""
+    named = " ".join(map(code_span, brief.group[:_NAMED]))
+    more = f" and {count - _NAMED} more" if count > _NAMED else ""
+    return (
+        f"**Your answer decides {count} cases at once,** whose drafts say the same: {named}{more}. The prompt below is "
+        f"that of case {code_span(brief.case.id)}."
+    )
 
 
 def _progress(ask: Ask) -> str:

@@ -177,7 +177,8 @@ def _decision_field(brief: Brief) -> dict[str, Any]:
         "approve": brief.generation.answer is not None and _is_filled_with_draft(brief),
         "edit": True,
         "reject": True,
-        "retry": brief.generation.attempt < policy.max_attempts and not blind,
+        # Another attempt is another draft, and says something of its own case only.
+        "retry": brief.generation.attempt < policy.max_attempts and not blind and not brief.group,
         "escalate": bool(policy.escalate_to) and brief.ask.role != "escalated" and not blind,
     }
     choices = [name for name, is_offered in offered.items() if is_offered]

@@ -60,6 +60,7 @@ async def check(case: Case, policy: Policy, *, model: str, store: str, stream: b
     """
     await check_review(case, policy, store=store)
     _check_probes(policy, stream=stream)
+    _check_alone(policy)
     await check_scoring(policy, model)
     check_agreement(policy, case)
     await check_prices(policy, model)
@@ -91,6 +92,15 @@ def check_reviewers(case: Case, policy: Policy) -> None:
         check_people(policy, requester)
     except ValueError as exc:
         raise ConfigError(f"case {case.id!r}: {exc}") from None
+
+
+def _check_alone(policy: Policy) -> None:
+    """Refuse what only makes sense for many cases together."""
+    asked = {"max_reviews_per_day": policy.max_reviews_per_day, "grouping": policy.grouping}
+    if given := [name for name, value in asked.items() if value is not None]:
+        raise ConfigError(
+            f"policy.{given[0]} is about many cases, and resolve_case sees one: use resolve_cases, or leave it out"
+        )
 
 
 def _check_probes(policy: Policy, *, stream: bool) -> None:

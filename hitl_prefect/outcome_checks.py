@@ -16,6 +16,7 @@ from hitl_prefect.panel import Ask, Heard, Silence, Sitting
 from hitl_prefect.people import Probes, among
 from hitl_prefect.policy import Policy
 from hitl_prefect.routing import route
+from hitl_prefect.scorers.equality import same
 from hitl_prefect.signatures import SignatureState, signature_state
 
 __all__ = ["CHECKS", "Check", "Policies", "Stored"]
@@ -70,6 +71,9 @@ def _fits_its_key(stored: Stored) -> Iterator[str]:
 def _is_about_its_drafts(stored: Stored) -> Iterator[str]:
     """Each verdict is about a draft of this case, and what `approve` let ship is that draft."""
     outcome = stored.outcome
+    if outcome.is_answered_elsewhere:
+        yield from _is_alike(outcome)
+        return
     drafts = {draft.sha256: draft for draft in outcome.drafts}
     for verdict in outcome.review.verdicts if outcome.review else ():
         draft = drafts.get(verdict.draft_sha256)
@@ -79,11 +83,23 @@ def _is_about_its_drafts(stored: Stored) -> Iterator[str]:
             yield f"{_who(verdict)} approves another answer than the draft that it names"
 
 
+def _is_alike(outcome: Outcome[JsonValue]) -> Iterator[str]:
+    """Each verdict is about the draft that its group was shown, and what was approved is what its own draft says."""
+    review = outcome.review
+    for verdict in review.verdicts if review else ():
+        if review and review.group and verdict.draft_sha256 != review.group.draft_sha256:
+            yield f"{_who(verdict)} is about another draft than the one that its group was shown"
+        elif verdict.decision == "approve" and not same(verdict.answer, outcome.generation.answer):
+            yield f"{_who(verdict)} approves for its group what its own draft does not say"
+
+
 def _ships_what_was_settled(stored: Stored) -> Iterator[str]:
     outcome = stored.outcome
     settled, who = outcome.review.settled if outcome.review else None, outcome.decided_by
     if who == "model":
         yield from _is_the_models_own(outcome)
+    elif who == "policy":
+        yield from _is_the_policys_own(outcome)
     elif who not in ("human", "quorum", "deadline"):
         yield f"it says that it was decided by {who}, and nothing decides under that name"
     elif settled is None:
@@ -101,6 +117,13 @@ def _is_the_models_own(outcome: Outcome[JsonValue]) -> Iterator[str]:
         yield "it was decided by the model, and holds a review"
 
 
+def _is_the_policys_own(outcome: Outcome[JsonValue]) -> Iterator[str]:
+    if outcome.decision not in ("reject", "fallback"):
+        yield f"it was decided by the policy, which never decides {outcome.decision!r}"
+    if outcome.review is not None:
+        yield "it was decided by the policy because there was no review left, and holds a review"
+
+
 def _settled_answer(outcome: Outcome[JsonValue]) -> JsonValue:
     """What the settlement must say of the final answer; of a fallback nothing, since the policy holds it."""
     return None if outcome.decision == "fallback" else outcome.final_answer
@@ -109,7 +132,8 @@ def _settled_answer(outcome: Outcome[JsonValue]) -> JsonValue:
 def _settled_by_its_verdicts(stored: Stored) -> Iterator[str]:
     """The policy asks these people in this order and as these roles, and comes to the same settlement again."""
     outcome, policy = stored.outcome, stored.policy
-    if outcome.review is None or policy is None:
+    # What was said of a group is gone through where it was said: in the outcome of the case that the form was about.
+    if outcome.review is None or policy is None or outcome.is_answered_elsewhere:
         return
     again: Sitting | None = None
     for generation, score in _attempts(outcome):
@@ -193,7 +217,9 @@ def _is_decided_by_whom_its_policy_lets(stored: Stored) -> Iterator[str]:
     again = route(_case(outcome), outcome.generation, outcome.score, policy=policy)
     if outcome.decided_by == "model" and again.action == "review":
         yield f"its policy sends it to a person ({again.reason.replace('_', ' ')}), and the model decided"
-    if outcome.decided_by == "deadline" and outcome.decision != policy.on_deadline:
+    if outcome.decided_by == "policy" and outcome.decision != policy.over_budget:
+        yield f"its policy decided {outcome.decision!r} over its budget, and says {policy.over_budget!r}"
+    elif outcome.decided_by == "deadline" and outcome.decision != policy.on_deadline:
         yield f"its deadline decided {outcome.decision!r}, and its policy says {policy.on_deadline!r}"
     elif outcome.decision == "fallback" and not _tells_the_same(policy.fallback, outcome.final_answer):
         yield "its final answer is not the fallback of its policy"

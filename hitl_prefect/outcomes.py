@@ -19,6 +19,7 @@ __all__ = [
     "Decision",
     "Dissent",
     "FormAnswer",
+    "Group",
     "IndexEntry",
     "Outcome",
     "Probe",
@@ -123,6 +124,17 @@ class Settlement(Frozen):
     dissent: tuple[Dissent, ...] = ()
 
 
+class Group(Frozen):
+    """Cases of a batch whose drafts say the same, and that one form answered."""
+
+    case: CaseId
+    """The case that the form was about."""
+    draft_sha256: Sha256
+    """The draft that the form showed."""
+    size: int = Field(ge=2)
+    """How many cases it answered."""
+
+
 class Review(Frozen):
     """All that people said about a case, in order."""
 
@@ -134,6 +146,8 @@ class Review(Frozen):
     """Whether it was handed over to `Policy.escalate_to`."""
     widened: bool = False
     """Whether the second group, `Policy.widen_to`, was asked as well."""
+    group: Group | None = None
+    """Where one form answered several cases."""
 
 
 class CaseRecord(Frozen):
@@ -185,7 +199,7 @@ class Outcome(Frozen, Generic[Answer]):
     route: Route
     review: Review | None = None
     decision: Literal["accept", "approve", "edit", "reject", "fallback"]
-    """How the final answer came about; `accept` is the model's alone, `fallback` the deadline's."""
+    """How the final answer came about; `accept` is the model's alone, `fallback` the deadline's or the policy's."""
     final_answer: Answer | None = None
     """What ships; `None` when rejected."""
     decided_by: Literal["model", "human", "quorum", "audit", "deadline", "policy"]
@@ -204,6 +218,12 @@ class Outcome(Frozen, Generic[Answer]):
     def drafts(self) -> tuple[Generation, ...]:
         """What the model returned, attempt by attempt."""
         return (*(attempt.generation for attempt in self.earlier), self.generation)
+
+    @property
+    def is_answered_elsewhere(self) -> bool:
+        """Whether the form was about another case of a group, whose outcome holds the same review."""
+        group = self.review.group if self.review else None
+        return group is not None and group.case != self.case.id
 
     @property
     def stored(self) -> bytes:

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from hitl_prefect.alike import By
 from hitl_prefect.canonical import sha256_of
 from hitl_prefect.combining import Combination
 from hitl_prefect.frozen import Frozen
@@ -11,7 +12,7 @@ from hitl_prefect.models import Confidence
 from hitl_prefect.people import People
 from hitl_prefect.scorers import ASKING, READING, AskingScorer, ReadingName
 
-__all__ = ["REVIEW_ALL", "Policy", "Rule"]
+__all__ = ["REVIEW_ALL", "Grouping", "Policy", "Rule"]
 
 
 class Rule(Frozen):
@@ -29,6 +30,17 @@ class Rule(Frozen):
     def describe(self) -> str:
         """The rule in words."""
         return f"{self.field or 'answer'} {self.op} {self.value}"
+
+
+class Grouping(Frozen):
+    """One form for many cases of `resolve_cases` whose drafts say the same."""
+
+    by: By = "equal"
+    """`equal`: the very same answer. `same`: the same but for case, spaces and the punctuation at the ends of texts."""
+    one_by_one: int = Field(default=3, ge=1)
+    """How many of those that are alike are asked about by themselves all the same."""
+    at_most: int = Field(default=100, ge=2, le=1000)
+    """How many cases one form may answer."""
 
 
 class Policy(People):
@@ -63,6 +75,13 @@ class Policy(People):
     by what they cost; calls that failed are not counted, since nobody says what they cost."""
     max_attempts: int = Field(default=3, ge=1, le=20)
     """How often the model may try, the first time included."""
+    max_reviews_per_day: int | None = Field(default=None, ge=0)
+    """How many reviews `resolve_cases` may open for this task from one midnight (UTC) to the next; the cases with the
+    highest expected loss are asked about first. One form for a group counts once. `None`: as many as there are."""
+    over_budget: Literal["hold", "reject", "fallback"] = "hold"
+    """What becomes of the rest: it waits for another day, is rejected, or takes `fallback`, decided by the policy."""
+    grouping: Grouping | None = None
+    """Whether one form answers the cases of a batch whose drafts say the same. `None`: each has its own."""
     error_cost: Annotated[float, Field(ge=0)] | str = 1.0
     """What a wrong answer costs, in any unit: a number, or the dotted path of a number in the answer (`total`), whose
     size counts. The inbox begins with the highest expected loss: `(1 - confidence) * error_cost`."""
@@ -85,6 +104,14 @@ class Policy(People):
             raise ValueError("review='never' needs reversible=True: declare that a wrong answer can be undone")
         if isinstance(self.combine, Combination) and (unasked := self.combine.names - self._spoken):
             raise ValueError(f"combine was fitted on {sorted(unasked)}, which scorers does not name: nobody would ask")
+        return self
+
+    @model_validator(mode="after")
+    def _many_can_be_honoured(self) -> Self:
+        if self.over_budget == "fallback" and self.fallback is None:
+            raise ValueError("over_budget='fallback' needs fallback: give the answer to take")
+        if self.grouping and self.require_signature:
+            raise ValueError("grouping answers many cases at once, and a signature is for one: leave out one of them")
         return self
 
     @property

@@ -82,6 +82,8 @@ class ReviewerReport(Frozen):
     """Decided without anybody being asked."""
     by_people: int
     by_deadline: int
+    by_policy: int = 0
+    """Over the policy's `max_reviews_per_day`."""
     unreadable: tuple[Unreadable, ...] = ()
     """Objects among the outcomes that are none."""
     reviewers: tuple[ReviewerRow, ...] = ()

@@ -99,24 +99,28 @@ class _Count:
         self.units: defaultdict[str, _Units] = defaultdict(list)
         self.fields: defaultdict[tuple[str, str], _Units] = defaultdict(list)
         self.unreadable: list[Unreadable] = []
-        self.by_model = self.by_people = self.by_deadline = 0
+        self.by_model = self.by_people = self.by_deadline = self.by_policy = 0
 
     def take(self, one: Outcome[JsonValue] | Unreadable) -> None:
         if isinstance(one, Unreadable):
             self.unreadable.append(one)
         elif one.review is None:
-            self.by_model += 1
+            self.by_model += one.decided_by == "model"
+            self.by_policy += one.decided_by != "model"
         else:
             by_deadline = one.review.settled.decided_by == "deadline"
             self.by_deadline, self.by_people = self.by_deadline + by_deadline, self.by_people + (not by_deadline)
-            self._take_review(one, one.review)
+            # What answered a group is one verdict, and stands in the outcome of the case that the form was about.
+            if not one.is_answered_elsewhere:
+                self._take_review(one, one.review)
 
     def report(self) -> ReviewerReport:
         return ReviewerReport(
-            outcomes=self.by_model + self.by_people + self.by_deadline,
+            outcomes=self.by_model + self.by_people + self.by_deadline + self.by_policy,
             by_model=self.by_model,
             by_people=self.by_people,
             by_deadline=self.by_deadline,
+            by_policy=self.by_policy,
             unreadable=tuple(self.unreadable),
             reviewers=tuple(person.row(task) for (task, _), person in sorted(self.people.items())),
             tasks=tuple(self._task(task) for task in sorted(self.units)),

@@ -31,9 +31,10 @@ def headline(report: ReviewerReport) -> str:
     >>> headline(ReviewerReport(outcomes=3, by_model=2, by_people=1, by_deadline=0))
     '3 outcomes: 2 by the model alone, 1 by people, 0 by the deadline'
     """
+    over_budget = f", {report.by_policy:,} over the policy's budget" if report.by_policy else ""
     said = (
         f"{counted(report.outcomes, 'outcome')}: {report.by_model:,} by the model alone, "
-        f"{report.by_people:,} by people, {report.by_deadline:,} by the deadline"
+        f"{report.by_people:,} by people, {report.by_deadline:,} by the deadline{over_budget}"
     )
     broken = counted(len(report.unreadable), "object")
     return f"{said}; {broken} could not be read" if report.unreadable else said

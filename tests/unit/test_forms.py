@@ -258,3 +258,12 @@ def test_every_draft_is_read_back_as_itself() -> None:
     submitted = unescape_kinds(form.form_schema["properties"]["answer"]["default"])
 
     assert read_form(form, case, {"decision": "approve", "answer": submitted}).answer == draft
+
+
+def test_a_form_for_a_group_says_what_hangs_on_it():
+    """Another attempt would say something of one of its cases only: a group's form does not offer it."""
+    form = form_for(DRAFT, group=tuple(f"c{number}" for number in range(25)))
+
+    assert "**Your answer decides 25 cases at once,** whose drafts say the same: ` c0 ` ` c1 `" in form.description
+    assert "` c19 ` and 5 more" in form.description
+    assert form.decisions == ("approve", "edit", "reject")

@@ -14,7 +14,7 @@ from hitl_prefect.signatures import statement_of
 from hitl_prefect.signing import public_key_of, sign_verdict
 from hitl_prefect.stores.folder import FolderStore
 from hitl_prefect.verifying import Verification, verify_store
-from tests.unit.making import NOON, a_review, a_route, a_verdict, an_outcome
+from tests.unit.making import NOON, a_generation, a_review, a_route, a_verdict, an_outcome
 from tests.unit.test_signing import ADA, POLICY
 
 EVE, SUE = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
@@ -124,17 +124,16 @@ def test_a_change_is_found_even_where_the_index_was_written_anew(store, path, to
     assert any(says in one for one in problems(store)), problems(store)
 
 
-@pytest.mark.parametrize("who", ["policy", "audit"])
 @pytest.mark.parametrize("with_review", [True, False])
-def test_nobody_decides_under_a_name_that_no_check_knows(store, who, with_review):
+def test_nobody_decides_under_a_name_that_no_check_knows(store, with_review):
     """Else any answer would pass for decided by looking like none of the others."""
     key = put(store, reviewed(signed(decision="edit", answer={"total": 13})))
-    change(store, key, "decided_by", to=who)
+    change(store, key, "decided_by", to="audit")
     change(store, key, "final_answer", to={"total": 99}, index_too=with_review)
     if not with_review:
         change(store, key, "review", to=None, index_too=True)
 
-    assert problems(store) == [f"it says that it was decided by {who}, and nothing decides under that name"]
+    assert problems(store) == ["it says that it was decided by audit, and nothing decides under that name"]
 
 
 def test_an_accepted_answer_that_is_called_an_edit_is_still_the_models_draft(store):
@@ -342,3 +341,61 @@ def test_what_cannot_be_checked_fails_with_what_to_mend(store, tmp_path, capsys,
         main(["verify", f"folder:{tmp_path / store_name}", *given])
 
     assert (left.value.code, says in capsys.readouterr().err) == (1, True)
+
+
+GROUPED = Policy(min_confidence=0.9, grouping={"one_by_one": 1}, over_budget="reject")
+
+
+def of_group(draft: Any, **changes: Any) -> Outcome[Any]:
+    """The outcome of case c1, whose group was shown the draft of case c0."""
+    shown = a_generation(answer={"vendor": "ACME"}, text="shown")
+    verdict = a_verdict(answer={"vendor": "ACME"}, draft_sha256=shown.sha256, **changes)
+    group = {"case": "c0", "draft_sha256": shown.sha256, "size": 2}
+    route = a_route(action="review", reason="below_bar", propensity=1, policy_version=GROUPED.version)
+    return reviewed(verdict, route=route, review=a_review(verdict, group=group), generation=a_generation(answer=draft))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "says"),
+    [
+        (of_group({"vendor": "acme."}), []),
+        (of_group({"vendor": "acme."}, decision="edit"), []),
+        (of_group({"vendor": "Other"}), ["approve by 'ada' approves for its group what its own draft does not say"]),
+    ],
+    ids=["alike", "edited", "other"],
+)
+def test_what_was_approved_for_a_group_says_what_each_draft_says(store, outcome, says):
+    """What its group was shown is the draft of another case."""
+    put(store, outcome)
+
+    assert problems(store, {GROUPED.version: GROUPED}) == says
+
+
+def test_a_verdict_for_a_group_is_about_the_draft_that_the_group_was_shown(store):
+    """Nothing else was seen."""
+    key = put(store, of_group({"vendor": "ACME"}))
+    change(store, key, "review", "group", "draft_sha256", to="0" * 64, index_too=True)
+
+    (found,) = problems(store, {GROUPED.version: GROUPED})
+    assert found == "approve by 'ada' is about another draft than the one that its group was shown"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, []),
+        ({"decision": "fallback", "final_answer": {"total": 0}}, ["its policy decided 'fallback' over its budget"]),
+        ({"decision": "accept", "final_answer": {"total": 12.5}}, ["the policy, which never decides 'accept'"]),
+        ({"review": a_review()}, ["it was decided by the policy because there was no review left, and holds a review"]),
+    ],
+    ids=["rejected", "other-end", "accepted", "reviewed"],
+)
+def test_what_the_policy_decides_over_its_budget_is_its_safe_end(store, changes, says):
+    """It never accepts."""
+    route = a_route(action="review", reason="below_bar", propensity=0, policy_version=GROUPED.version)
+    end = {"route": route, "decision": "reject", "final_answer": None, "decided_by": "policy"}
+    put(store, an_outcome(**{**end, **changes}))
+    found = problems(store, {GROUPED.version: GROUPED})
+
+    assert bool(found) is bool(says)
+    assert all(any(one in problem for problem in found) for one in says)
