@@ -8,15 +8,6 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from hitl_prefect._version import __version__
-from hitl_prefect.cli.answering import answer, show
-from hitl_prefect.cli.asking import ask
-from hitl_prefect.cli.automations import init_automations
-from hitl_prefect.cli.demo import demo
-from hitl_prefect.cli.doctor import doctor
-from hitl_prefect.cli.inbox import inbox
-from hitl_prefect.cli.keys import keys
-from hitl_prefect.cli.reviewers import reviewers
-from hitl_prefect.cli.verifying import verify
 from hitl_prefect.errors import HitlError
 
 __all__ = ["app", "main"]
@@ -27,8 +18,29 @@ app = App(
     help="Human review for AI answers in Prefect flows: see what waits, answer it, check the set-up.",
     result_action="return_value",
 )
-for _command in (demo, ask, doctor, inbox, show, answer, keys, verify, reviewers, init_automations):
-    app.command(_command)
+_COMMANDS = {
+    "demo:demo": "Send support messages through a real Prefect server; a person decides where the model is unsure.",
+    "asking:ask": "Ask a model once, and show how sure each scorer is of its answer. Nothing is stored.",
+    "doctor:doctor": "Check what a deployment needs; exit code 1 where something must be changed.",
+    "inbox:inbox": (
+        "List what waits for a person, the most urgent first: unknown or high expected loss, then the deadline, "
+        "then age."
+    ),
+    "answering:show": "Show what a person is asked.",
+    "answering:answer": (
+        "Answer one waiting flow run, or with `--task` or `--where` many. Without `--decision` you are asked."
+    ),
+    "keys:keys": "Make and list the keys that reviewers sign with.",
+    "verifying:verify": "Check that stored outcomes are what was decided and signed; exit code 1 where one is not.",
+    "reviewers:reviewers": "Report how people review: overriding, agreement, mistakes let pass, anchoring, time.",
+    "automations:init_automations": (
+        "Have people told about reviews: one automation of Prefect per event, safe to run twice."
+    ),
+}
+"""Where each command stands below `hitl_prefect.cli`, and the first paragraph of its docstring."""
+for _place, _help in _COMMANDS.items():
+    # Loaded when it is run: most need Prefect, which takes a second to import.
+    app.command(f"hitl_prefect.cli.{_place}", help=_help)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
