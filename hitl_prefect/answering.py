@@ -17,13 +17,14 @@ from hitl_prefect.connecting import open_client
 from hitl_prefect.errors import AnswerRefused, NotWaiting, UnknownRun
 from hitl_prefect.forms import Form, escape_kinds
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.inbox import Waiting, read_waiting, waiting_run
+from hitl_prefect.inbox import read_waiting
 from hitl_prefect.inert import visible
 from hitl_prefect.keys import private_key
+from hitl_prefect.run_pages import TAG
 from hitl_prefect.signatures import statement_typed
 from hitl_prefect.signing import sign_verdict
-from hitl_prefect.signposts import TAG
 from hitl_prefect.ui import arun_url
+from hitl_prefect.waiting import Waiting, waiting_run
 
 __all__ = ["WaitingForm", "aanswer", "afind", "ashow"]
 

@@ -8,26 +8,14 @@ from pydantic import JsonValue
 from hitl_prefect.briefs import Brief
 from hitl_prefect.diffing import changes
 from hitl_prefect.inert import code_span, cut, fence, folded
-from hitl_prefect.models import Case, Generation, Part, Route, RouteReason, Score, utc
+from hitl_prefect.models import Case, Generation, Part, Route, Score, utc
 from hitl_prefect.outcomes import Probe
 from hitl_prefect.panel import Ask
 from hitl_prefect.probing import exercise
+from hitl_prefect.reasons import reason_in_words
 from hitl_prefect.told import told
 
-__all__ = ["describe", "reason_in_words"]
-
-_WHY: dict[RouteReason, str] = {
-    "above_bar": "The confidence is at or above the bar.",
-    "below_bar": "The confidence is below the bar.",
-    "audit": "Drawn at random, so that the model's own errors are seen.",
-    "rule": "A rule of the policy asks for a person.",
-    "cold_start": "There is no bar yet for this kind of case: a person sees every one.",
-    "no_score": "Nobody could tell how sure the model is.",
-    "invalid": "The model's answer does not fit the answer type.",
-    "refused": "The model declined to answer.",
-    "truncated": "The model's answer was cut off.",
-    "drift": "The bar's evidence no longer matches the model or the prompt.",
-}
+__all__ = ["describe"]
 
 _NAMED = 20
 """Cases of a group that are named."""
@@ -35,17 +23,6 @@ _BLIND = (
     "**This one comes without a draft, to measure reviewing:** say what you find the right answer to be. It does not "
     "ship. Afterwards the case is asked about with its draft, and only that decides."
 )
-
-
-def reason_in_words(reason: str) -> str:
-    """Why a person is asked, as a sentence; a reason of another version as it stands, in code.
-
-    >>> reason_in_words("blind")
-    'Without a draft, to measure reviewing.'
-    """
-    if reason == "blind":
-        return "Without a draft, to measure reviewing."
-    return next((words for known, words in _WHY.items() if known == reason), code_span(reason))
 
 
 def describe(brief: Brief) -> str:
@@ -122,7 +99,7 @@ def _why(score: Score, route: Route) -> str:
     known = {part.name: part.confidence for part in score.parts if part.confidence is not None}
     known |= {f"field {name}": value for name, value in score.fields.items()}
     parts = " ".join(code_span(f"{name} {value:.2f}") for name, value in known.items())
-    said = [f"**Why a person is asked:** {_WHY[route.reason]}{detail}", f"Scores: {parts or 'none'}"]
+    said = [f"**Why a person is asked:** {reason_in_words(route.reason)}{detail}", f"Scores: {parts or 'none'}"]
     return "\n\n".join([*said, *(_made_of(part) for part in score.parts if part.log_odds)])
 
 

@@ -15,16 +15,17 @@ import httpx
 from prefect import get_run_logger
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
-from prefect.client.schemas.objects import StateType
 from prefect.exceptions import MissingContextError, PrefectHTTPStatusError
 from prefect.logging import get_logger
 from prefect.runtime import flow_run
 from prefect.utilities.asyncutils import run_coro_as_sync
 
-from hitl_prefect.form_description import reason_in_words
-from hitl_prefect.inbox import Waiting, ours, read_waiting
+from hitl_prefect.inbox import read_waiting
 from hitl_prefect.inert import code_span
 from hitl_prefect.models import utc
+from hitl_prefect.reasons import reason_in_words
+from hitl_prefect.run_pages import ours
+from hitl_prefect.waiting import Waiting
 
 __all__ = ["KEY", "arefresh_inbox", "refresh_inbox", "refresh_page", "render_page"]
 
@@ -118,7 +119,7 @@ async def _page_before(client: PrefectClient) -> _Page | None:
 async def _is_left_alone(client: PrefectClient, before: _Page | None) -> bool:
     if before is None or datetime.now(UTC) - before[1] >= _FRESH:
         return False
-    count = (await client.request("POST", "/flow_runs/count", json={"flow_runs": ours(StateType.PAUSED)})).json()
+    count = (await client.request("POST", "/flow_runs/count", json={"flow_runs": ours("PAUSED")})).json()
     return bool(count > _MANY)
 
 

@@ -23,6 +23,8 @@ def visible(text: str) -> str:
     a\u202eb\x1b[31m
     c
     """
+    if text.isprintable():  # as most names are; what is hidden is not printable
+        return text
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(_written_out(character) for character in lines)
 

@@ -13,11 +13,10 @@ from prefect.context import FlowRunContext
 from hitl_prefect.models import Case
 from hitl_prefect.outcomes import Settlement
 from hitl_prefect.panel import Ask
+from hitl_prefect.run_pages import TAG
 
-__all__ = ["TAG", "WAITING", "ask_labels", "mark_settled", "mark_waiting", "settled_name", "tag_run", "waiting_name"]
+__all__ = ["WAITING", "ask_labels", "mark_settled", "mark_waiting", "settled_name", "tag_run", "waiting_name"]
 
-TAG = "hitl"
-"""On every flow run that has asked a person."""
 WAITING = "waiting"
 """On a flow run for as long as it waits for a person."""
 

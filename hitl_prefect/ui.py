@@ -8,9 +8,8 @@ import asyncio
 from uuid import UUID
 
 import httpx
-from prefect.settings import PREFECT_API_URL, PREFECT_CLOUD_API_URL, PREFECT_UI_URL
 
-__all__ = ["arun_url", "run_url", "runs_page"]
+__all__ = ["arun_url", "run_url", "runs_page", "runs_page_of"]
 
 _PATIENCE_S = 5.0
 _folders: dict[str, str] = {}
@@ -27,11 +26,25 @@ def runs_page() -> str:
 
     Asks the server the first time. Where it does not say, the link is to the newer UI, the default since Prefect 3.8.
     """
-    api = PREFECT_API_URL.value() or ""
+    # Prefect takes a second to import, and whoever knows the addresses needs none of it.
+    from prefect.settings import PREFECT_API_URL, PREFECT_CLOUD_API_URL, PREFECT_UI_URL
+
+    api, ui = PREFECT_API_URL.value() or "", PREFECT_UI_URL.value() or ""
+    if api.startswith(PREFECT_CLOUD_API_URL.value()):
+        return f"{(ui or api).rstrip('/')}/runs/flow-run"
+    return runs_page_of(api, ui)
+
+
+def runs_page_of(api: str, ui: str) -> str:
+    """The same as `runs_page`, for a server of one's own.
+
+    Args:
+        api: The address of its API.
+        ui: The address of its UI; empty where the UI stands beside the API.
+    """
     root = api.removesuffix("/api")
-    ui = (PREFECT_UI_URL.value() or root).rstrip("/")
-    folder = "" if api.startswith(PREFECT_CLOUD_API_URL.value()) else _folder(root)
-    return f"{ui.removesuffix(folder) if folder else ui}{folder}/runs/flow-run"
+    page, folder = (ui or root).rstrip("/"), _folder(root)
+    return f"{page.removesuffix(folder) if folder else page}{folder}/runs/flow-run"
 
 
 async def arun_url(run_id: UUID) -> str:
@@ -48,7 +61,9 @@ def _folder(root: str) -> str:
 def _told_by(root: str) -> str | None:
     """`/v2` or nothing, as the server says; `None` where it does not say."""
     try:
-        settings = httpx.get(f"{root}/ui-settings", timeout=_PATIENCE_S).raise_for_status().json()
+        # Certificates take 30 ms to load, also where none is going to be looked at.
+        secure = root.startswith("https:")
+        settings = httpx.get(f"{root}/ui-settings", timeout=_PATIENCE_S, verify=secure).raise_for_status().json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return None
     # A server that knows one UI only names none.

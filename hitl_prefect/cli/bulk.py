@@ -13,9 +13,10 @@ from hitl_prefect.cli.printing import print_json, say, say_aside, table
 from hitl_prefect.connecting import open_client
 from hitl_prefect.errors import AnswerRefused, HitlError
 from hitl_prefect.form_checks import check_typed
-from hitl_prefect.inbox import Waiting, ainbox
+from hitl_prefect.inbox import ainbox
 from hitl_prefect.inert import visible
 from hitl_prefect.selecting import Column, Selection
+from hitl_prefect.waiting import Waiting
 
 __all__ = ["Sending", "columns_of", "planned", "send_all", "tell_plan", "tell_sent"]
 

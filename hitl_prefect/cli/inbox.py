@@ -11,9 +11,10 @@ from cyclopts import Parameter, validators
 
 from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, table, write
 from hitl_prefect.errors import ServerUnreachable
-from hitl_prefect.form_description import reason_in_words
-from hitl_prefect.inbox import Waiting, ainbox
 from hitl_prefect.inert import visible
+from hitl_prefect.quick_inbox import aquick_inbox
+from hitl_prefect.reasons import reason_in_words
+from hitl_prefect.waiting import Waiting
 
 __all__ = ["age", "inbox", "until", "waiting_table"]
 
@@ -42,7 +43,7 @@ async def inbox(
     """
 
     async def look() -> list[Waiting]:
-        return _chosen(await ainbox(), task=task, reviewer=reviewer)[:limit]
+        return _chosen(await aquick_inbox(), task=task, reviewer=reviewer)[:limit]
 
     if not watch:
         _print(await look(), json=json)

@@ -87,6 +87,16 @@ def test_the_inbox_costs_one_request_for_200_runs(ask, here):
     assert 0 < len(waiting) < 200
 
 
+def test_the_command_line_lists_the_same_without_prefect(resident, ask, here):
+    """In a process of its own, where to import Prefect would take longer than to ask its server."""
+    ask(reviewers=["ada"], requester_may_review=True)
+    code = "import sys; from hitl_prefect.cli import app; app(['inbox', '--json']); sys.exit('prefect' in sys.modules)"
+    environment = {**resident.server.env, "PREFECT_API_URL": resident.server.api_url}
+    listed = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+
+    assert json.loads(listed.stdout)["waiting"] == [one.model_dump(mode="json") for one in asyncio.run(ainbox())]
+
+
 async def counted():
     """What waits, and the paths that were asked for it."""
     asked = []

@@ -4,7 +4,10 @@ import importlib
 import inspect
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
+import pytest
 from cyclopts import App
 
 from hitl_prefect.cli import _COMMANDS
@@ -24,8 +27,43 @@ def _first_paragraph(place):
     return " ".join(told.partition("\n\n")[0].split())
 
 
-def test_the_list_of_commands_loads_no_prefect():
+def test_neither_the_list_of_commands_nor_the_inbox_loads_prefect():
     """To import it takes a second, longer than all the rest together."""
-    code = "import sys, hitl_prefect.cli; sys.exit('prefect' in sys.modules)"
+    code = "import sys, hitl_prefect.cli, hitl_prefect.cli.inbox; sys.exit('prefect' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_error(401)
+
+    def do_POST(self):
+        self.do_GET()
+
+    def log_message(self, *_):
+        """Nothing."""
+
+
+@pytest.fixture
+def refusing():
+    """The address of a server that wants a password."""
+    with HTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/api"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_server_that_does_not_answer_plainly_is_asked_as_prefect_asks(refusing):
+    """So that what is wrong is told in the words of every other command."""
+    environment = {"PREFECT_API_URL": refusing, "NO_PROXY": "127.0.0.1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    asked = subprocess.run(
+        [sys.executable, "-m", "hitl_prefect", "inbox"], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert (asked.returncode, asked.stderr) == (
+        1,
+        f"hitl: the Prefect server at {refusing} refuses us (401): set PREFECT_API_KEY or PREFECT_API_AUTH_STRING\n",
+    )

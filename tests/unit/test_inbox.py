@@ -10,12 +10,12 @@ import pytest
 from hitl_prefect.cli import main
 from hitl_prefect.cli.inbox import _watch, until
 from hitl_prefect.errors import ServerUnreachable
-from hitl_prefect.inbox import Waiting
 from hitl_prefect.inbox_page import render_page
 from hitl_prefect.models import Case
 from hitl_prefect.outcomes import Settlement
 from hitl_prefect.panel import Ask
 from hitl_prefect.signposts import ask_labels, settled_name, waiting_name
+from hitl_prefect.waiting import Waiting
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 CASE = Case(id="4711", task="invoices", prompt="?")

@@ -1,0 +1,52 @@
+"""Our flow runs as Prefect's server lists them, page by page, whoever asks it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+__all__ = ["RUNS", "TAG", "Ask", "Run", "ours", "run_pages"]
+
+TAG = "hitl"
+"""On every flow run that has asked a person."""
+RUNS: Final = "/flow_runs/filter"
+"""Where the server is asked."""
+
+_PAGE = 200
+"""As many as Prefect gives at once unless told otherwise."""
+
+Ask = Callable[[dict[str, Any]], Awaitable[bytes]]
+"""Posts this to `RUNS`; returns the body of the answer."""
+Run = dict[str, Any]
+"""A flow run as the server sends it. Not as Prefect's model: thousands cost more to validate than to read."""
+
+
+def ours(kind: str) -> dict[str, Any]:
+    """Prefect's filter for our flow runs whose state is of one type, such as `PAUSED`."""
+    return {"tags": {"all_": [TAG]}, "state": {"type": {"any_": [kind]}}}
+
+
+async def run_pages(ask: Ask, kind: str) -> AsyncIterator[list[Run]]:
+    """Our flow runs whose state is of one type, each once; none that stays in that state is missed.
+
+    The latest start first, and each page from where the one before ended: by an offset, a run that leaves between two
+    pages would hide another. Prefect keeps an index of the starts and none of the ids: sorted by id, every page costs
+    the server a sort of all.
+    """
+    body: dict[str, Any] | None = {"flow_runs": ours(kind), "sort": "START_TIME_DESC", "limit": _PAGE, "offset": 0}
+    seen: set[str] = set()
+    while body:
+        page = from_json(await ask(body))
+        yield [run for run in page if run["id"] not in seen]
+        seen |= {run["id"] for run in page}
+        body = _after(page, body)
+
+
+def _after(page: list[Run], body: dict[str, Any]) -> dict[str, Any] | None:
+    """What asks for the page after this one; `None` after the last."""
+    if len(page) < _PAGE:
+        return None
+    end = page[-1]["start_time"] or page[-1]["expected_start_time"]
+    # The next page begins with that very moment, since others may have started in it; a moment of a page goes on.
+    wanted = body["flow_runs"] | {"start_time": {"before_": end}}
+    return body | {"flow_runs": wanted, "offset": body["offset"] + _PAGE if wanted == body["flow_runs"] else 0}
