@@ -41,6 +41,11 @@ class PrefectServer:
         return self.home / "server.log"
 
     @property
+    def pid(self) -> int | None:
+        """Its process, which leads a group of its own; `None` where it does not run."""
+        return self._process.pid if self._process else None
+
+    @property
     def env(self) -> dict[str, str]:
         """What a process needs to talk to this server and to no other."""
         outside = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
