@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -89,6 +90,23 @@ def test_a_run_that_is_answered_meanwhile_hides_no_other():
     server.after = after
 
     assert cases(server) == list(range(450))
+
+
+@pytest.mark.parametrize("moments", [9, 700])
+def test_runs_that_leave_between_any_two_requests_hide_no_other(moments):
+    """Wherever they stood, and however many began together."""
+    chance = random.Random(moments)
+    server = Server(*[chance.randrange(moments) for _ in range(900)])
+    staying = [int(UUID(run["id"])) for run in chance.sample(server.runs, 600)]
+
+    def after(_):
+        leaving = [run for run in server.runs if int(UUID(run["id"])) not in staying]
+        for run in chance.sample(leaving, min(30, len(leaving))):
+            server.runs.remove(run)
+
+    server.after = after
+
+    assert set(staying) <= set(cases(server))
 
 
 def test_a_run_that_has_asked_nobody_is_not_listed():
