@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from traceback import walk_tb
 
 import pytest
 from pytest_examples import CodeExample, EvalExample, find_examples
@@ -17,7 +18,26 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 @pytest.mark.parametrize("example", list(find_examples(*PAGES)), ids=str)
 def test_an_example_runs(example: CodeExample, eval_example: EvalExample):
     """Python blocks are executed as they stand."""
-    eval_example.run(example)
+    assert failure_of(example, eval_example) == ""
+
+
+def test_an_example_that_fails_is_told_with_its_line(eval_example: EvalExample):
+    """As the failure of one test, and not as the end of the whole run."""
+    broken = CodeExample.create("def seven():\n    return 8\n\n\nassert seven() == 7\n", path=Path("page.md"))
+
+    assert failure_of(broken, eval_example).startswith("page.md:5: AssertionError: assert 8 == 7")
+
+
+def failure_of(example: CodeExample, eval_example: EvalExample) -> str:
+    """What went wrong, and in which line; empty where nothing did."""
+    try:
+        eval_example.run(example)
+    except Exception as exc:  # noqa: BLE001 - whatever an example raises is its failure
+        # A text, and not the error: under Python 3.11 pytest-examples makes a frame for it without a table of lines,
+        # and whatever prints that ends in an INTERNALERROR.
+        lines = [line for frame, line in walk_tb(exc.__traceback__) if frame.f_code.co_filename == str(example.path)]
+        return f"{':'.join(map(str, (example.path, *lines[-1:])))}: {type(exc).__name__}: {exc}"
+    return ""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
