@@ -137,7 +137,8 @@ def _settled_by_its_verdicts(stored: Stored) -> Iterator[str]:
         return
     again: Sitting | None = None
     for generation, score in _attempts(outcome):
-        found = _heard_again(outcome, policy, generation, score, escalated=again is not None and again.escalated)
+        by = again.escalated_by if again else None
+        found = _heard_again(outcome, policy, generation, score, escalated_by=by)
         if isinstance(found, str):
             yield found
             return
@@ -162,7 +163,12 @@ def _attempts(outcome: Outcome[JsonValue]) -> Iterator[tuple[Generation, Score]]
 
 
 def _heard_again(
-    outcome: Outcome[JsonValue], policy: Policy, generation: Generation, score: Score, *, escalated: bool
+    outcome: Outcome[JsonValue],
+    policy: Policy,
+    generation: Generation,
+    score: Score,
+    *,
+    escalated_by: tuple[str, ...] | None,
 ) -> Sitting | str:
     """All that was said of one draft; or why the policy would not have asked for it."""
     sitting = Sitting(
@@ -171,7 +177,7 @@ def _heard_again(
         score=score,
         # Probes decide nothing, and are left out.
         policy=policy.model_copy(update={"probes": Probes()}),
-        escalated_before=escalated,
+        escalated_before_by=escalated_by,
     )
     for said in outcome.review.verdicts if outcome.review else ():
         if said.attempt != generation.attempt:

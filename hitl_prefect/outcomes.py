@@ -149,6 +149,12 @@ class Review(Frozen):
     group: Group | None = None
     """Where one form answered several cases."""
 
+    @property
+    def escalated_by(self) -> tuple[str, ...] | None:
+        """Who handed it over, where they gave a name; empty: the deadline did; `None`: nobody did."""
+        by = tuple(one.reviewer for one in self.verdicts if one.decision == "escalate" and one.reviewer)
+        return by if self.escalated else None
+
 
 class CaseRecord(Frozen):
     """The case as it is stored."""

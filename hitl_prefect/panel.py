@@ -72,8 +72,8 @@ class Sitting(Frozen):
     score: Score
     policy: Policy
     heard: tuple[Heard, ...] = ()
-    escalated_before: bool = False
-    """Whether an earlier attempt was handed over; then this one is as well."""
+    escalated_before_by: tuple[str, ...] | None = None
+    """Who handed an earlier attempt over; then this one is as well, and not to them. Empty: the deadline did."""
 
     def next_step(self) -> Ask | Settlement:
         """Who is asked next, or how it ended.
@@ -155,7 +155,13 @@ class Sitting(Frozen):
     def escalated(self) -> bool:
         """Whether it was handed over, by a person or by the deadline."""
         by_deadline = self._deadline is not None and self.policy.on_deadline == "escalate"
-        return self.escalated_before or by_deadline or any(one.decision == "escalate" for one in self.verdicts)
+        by_person = any(one.decision == "escalate" for one in self.verdicts)
+        return self.escalated_before_by is not None or by_deadline or by_person
+
+    @property
+    def escalated_by(self) -> tuple[str, ...] | None:
+        """Who handed over this draft, or the attempt before; empty: the deadline did; `None`: nobody did."""
+        return self._handed_over_by if self.escalated else None
 
     @property
     def widened(self) -> bool:
@@ -195,6 +201,11 @@ class Sitting(Frozen):
         if self._deadline is None or self.policy.on_deadline not in ("fallback", "reject"):
             return None
         return Settlement(decision=self.policy.on_deadline, decided_by="deadline", decided_at=self._deadline.at)
+
+    @property
+    def _handed_over_by(self) -> tuple[str, ...]:
+        by = (one.reviewer for one in self.verdicts if one.decision == "escalate" and one.reviewer)
+        return (*(self.escalated_before_by or ()), *by)
 
     @property
     def _probe_due(self) -> Literal["blind", "seeded"] | None:
@@ -247,8 +258,9 @@ class Sitting(Frozen):
         requester = () if self.case.requester is None or self.policy.requester_may_review else (self.case.requester,)
         if role in PROBES:
             return requester
-        said = self.counted if role != "escalated" else (one for one in self.verdicts if one.decision == "escalate")
-        return (*(one.reviewer for one in said if one.reviewer), *requester)
+        if role == "escalated":
+            return (*self._handed_over_by, *requester)
+        return (*(one.reviewer for one in self.counted if one.reviewer), *requester)
 
     def _patience(self, role: Role) -> tuple[Literal["widen", "deadline"] | None, int | None]:
         policy = self.policy

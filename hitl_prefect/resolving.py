@@ -165,14 +165,15 @@ async def _decide(journal: Journal, opened: Opened) -> Outcome[JsonValue]:
 
 
 async def _review(opened: Opened, attempt: Attempt, earlier: Generation | None, reviews: list[Review]) -> Review:
-    """Ask about the last attempt; who it was escalated to before is asked again."""
+    """Ask about the last attempt; who it was escalated to before is asked again, and not who handed it over."""
+    before = _joined(reviews)
     return await areview(
         opened.case,
         attempt.generation,
         attempt.score,
         attempt.route,
         policy=opened.policy,
-        escalated=any(one.escalated for one in reviews),
+        escalated_by=before.escalated_by if before else None,
         earlier=earlier,
     )
 

@@ -36,7 +36,7 @@ async def areview(
     route: Route,
     *,
     policy: Policy,
-    escalated: bool = False,
+    escalated_by: tuple[str, ...] | None = None,
     earlier: Generation | None = None,
 ) -> Review:
     """Ask people about a draft.
@@ -50,7 +50,8 @@ async def areview(
         score: How sure the machine was.
         route: Why a person is asked.
         policy: Who may answer, how many, until when, and what nobody coming means.
-        escalated: Whether an earlier attempt was handed over to `policy.escalate_to`; then they are asked again.
+        escalated_by: `Review.escalated_by` of the attempts before: where one was handed over, the others of
+            `policy.escalate_to` are asked again.
         earlier: The attempt before, to show what became different.
 
     Returns:
@@ -66,7 +67,9 @@ async def areview(
         if journal is None:
             raise ConfigError("a review needs a flow run: call it in the body of a function with @flow")
         await tag_run(journal.client, journal.flow_run_id, case.task)
-        sitting = Sitting(case=case, generation=generation, score=score, policy=policy, escalated_before=escalated)
+        sitting = Sitting(
+            case=case, generation=generation, score=score, policy=policy, escalated_before_by=escalated_by
+        )
         done = await _Asking(journal, how, sitting, route, earlier).settle()
         await _mark_settled(journal, case, done)
         return done
@@ -79,13 +82,13 @@ def review(
     route: Route,
     *,
     policy: Policy,
-    escalated: bool = False,
+    escalated_by: tuple[str, ...] | None = None,
     earlier: Generation | None = None,
 ) -> Review:
     """The same as `areview`, for a flow that is not async."""
     # A plain function, not a flow: Prefect refuses to suspend a subflow.
     return run_coro_as_sync(
-        areview(case, generation, score, route, policy=policy, escalated=escalated, earlier=earlier)
+        areview(case, generation, score, route, policy=policy, escalated_by=escalated_by, earlier=earlier)
     )
 
 

@@ -172,6 +172,23 @@ def test_escalation_in_the_middle_of_a_quorum_acts_at_once(resident, asking):
     assert outcome["review"]["settled"]["dissent"] == [{"field": "total", "value": 13.0, "reviewers": ["ada"]}]
 
 
+def test_who_handed_a_case_over_does_not_decide_the_next_attempt_alone(resident, asking):
+    """The others of whom it was handed to do."""
+    run = asking({"reviewers": ["ada"], "escalate_to": ["ada", "eve"]}, DRAFT, OTHER)
+    say(resident, run, "escalate", "ada")
+    first = people(resident, run)
+    say(resident, run, "retry", "eve", guidance="Look at the cents.")
+    second = people(resident, run)
+    say(resident, run, "approve", "eve")
+
+    (outcome,) = resident.outcomes(run)
+    assert (first, second) == (["eve"], ["eve"])
+    assert names(outcome) == [
+        ("ada", "reviewer", "escalate"),
+        *(("eve", "escalated", one) for one in ("retry", "approve")),
+    ]
+
+
 def test_nobody_escalates_to_themselves(resident, asking):
     """One of two would else decide alone."""
     run = asking(TWO | {"escalate_to": ["ada"]})

@@ -244,10 +244,24 @@ def test_nobody_hands_a_case_over_to_themselves():
 
 def test_who_it_was_escalated_to_sees_the_next_attempt_as_well():
     """Nobody else is asked about it."""
-    step = sitting(quorum=2, escalate_to=("sue",)).model_copy(update={"escalated_before": True}).next_step()
+    step = sitting(quorum=2, escalate_to=("sue",)).model_copy(update={"escalated_before_by": ()}).next_step()
 
     assert isinstance(step, Ask)
     assert (step.role, step.people) == ("escalated", ("sue",))
+
+
+def test_who_handed_an_attempt_over_does_not_decide_the_next_alone():
+    """In whatever spelling; the review of both attempts says who it was."""
+    both = sitting(quorum=2, **NAMED, escalate_to=("ada", "sue"))
+    step = both.next_step()
+    assert isinstance(step, Ask)
+    first = hearing(hearing(both, verdict(step, "escalate", "Ada", 0)), "retry")
+    by = first.review(end(first)).escalated_by
+    asked = sitting(**dict(both.policy)).model_copy(update={"escalated_before_by": by}).next_step()
+
+    assert by == ("Ada",)
+    assert isinstance(asked, Ask)
+    assert (asked.role, asked.people) == ("escalated", ("sue",))
 
 
 def first_said(rule: SecondOpinion, *, confidence: float | None = 0.9, cost: Any = 1.0, **said: Any) -> str:

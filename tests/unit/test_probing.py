@@ -250,6 +250,6 @@ def test_whoever_was_measured_may_answer_the_ordinary_form_too():
 
 def test_what_was_handed_over_before_is_not_measured():
     """Whom it was handed to decides at once."""
-    sitting = seated().model_copy(update={"escalated_before": True})
+    sitting = seated().model_copy(update={"escalated_before_by": ()})
 
     assert sitting.next_step().role == "escalated"
