@@ -167,10 +167,13 @@ def _write_own(path: Path, body: bytes) -> None:
 
 
 def _path(name: str) -> Path:
-    file_name = quote(name, safe=" @+")
-    if not name.strip() or name != name.strip() or len(file_name) > _LONGEST_NAME:
+    file_name = quote(name, safe=" @+", errors="replace")
+    # A terminal's bytes that are no UTF-8 would be listed under another name.
+    is_kept = unquote(file_name) == name.strip() == name != ""
+    if not is_kept or len(file_name) > _LONGEST_NAME:
         raise ConfigError(
-            f"{visible(name[:_LONGEST_NAME])!r} is no reviewer's name: 1 to {_LONGEST_NAME} bytes, no space around"
+            f"{visible(name[:_LONGEST_NAME])!r} is no reviewer's name: 1 to {_LONGEST_NAME} bytes of UTF-8, no space "
+            "around"
         )
     return keys_folder() / f"{file_name}.pem"
 

@@ -91,7 +91,7 @@ def answer(
     }
     many = task is not None or where is not None
     answers = (answer is not None) + (answer_file is not None)
-    if wrong := _wrong_usage(run, decision, many=many, answers=answers, draft=draft, of_many=yes or dry_run):
+    if wrong := _wrong_usage(run, decision, many=many, answers=answers, draft=draft, of_many=yes or dry_run, json=json):
         say_aside(f"hitl: {wrong}\nTry `hitl answer --help`.")
         return 2
     if run is None:
@@ -108,7 +108,9 @@ def answer(
     return 0
 
 
-def _wrong_usage(run: str | None, decision: str | None, *, many: bool, answers: int, draft: str, of_many: bool) -> str:
+def _wrong_usage(
+    run: str | None, decision: str | None, *, many: bool, answers: int, draft: str, of_many: bool, json: bool
+) -> str:
     """Why these words cannot be meant together; empty where they can."""
     asked = decision is None and not many
     reasons = (
@@ -121,6 +123,7 @@ def _wrong_usage(run: str | None, decision: str | None, *, many: bool, answers: 
         (not many and of_many, "--yes and --dry-run are for many cases: select them with --task or --where"),
         (answers > 1, "--answer and --answer-file are two answers: give one of them"),
         (asked and answers > 0, "--answer and --answer-file go with --decision edit: add it"),
+        (asked and json, "--json asks nobody: give --decision, or look at the form with `hitl show RUN --json`"),
         (asked and not sys.stdin.isatty(), "without a terminal nobody can be asked: give --decision"),
     )
     return next((why for is_wrong, why in reasons if is_wrong), "")

@@ -51,7 +51,7 @@ def test_a_name_never_leaves_the_folder(folder, name):
     assert public_key_of(private_key(name)) == made.public_key
 
 
-@pytest.mark.parametrize("name", ["", " ", " ada", "a" * 300])
+@pytest.mark.parametrize("name", ["", " ", " ada", "a" * 300, "\udcffda"])
 def test_what_is_no_name_gets_no_key(name, folder):
     """The message says what a name is."""
     with pytest.raises(ConfigError, match="is no reviewer's name: 1 to 200 bytes"):
