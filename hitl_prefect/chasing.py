@@ -37,6 +37,8 @@ __all__ = [
 
 SILENCE = timedelta(minutes=10)
 """More than three heartbeats, which Prefect sends every three minutes unless told otherwise."""
+_UNREACHABLE = (ObjectNotFound, PrefectHTTPStatusError, httpx.TransportError, ValidationError)
+"""What can be wrong with one run; the others are seen to all the same."""
 
 
 class Chased(Frozen):
@@ -142,8 +144,8 @@ async def _chase(client: PrefectClient, run: FlowRun, due: _Due, act: _Act) -> l
         now = await client.read_flow_run(run.id)
         waits = now.state is not None and now.state.is_paused()
         did = await act(client, now) if waits and _is_due(now, due) else []
-    except (ObjectNotFound, PrefectHTTPStatusError, httpx.TransportError, ValidationError) as exc:
-        get_logger("hitl").warning("flow run %s is left for later (%s)", run.id, type(exc).__name__)
+    except _UNREACHABLE as exc:
+        _leave_for_later(run, exc)
         return []
     task, case = (str(run.labels.get(f"hitl.{name}", "")) for name in ("task", "case"))
     return [Chased(run_id=run.id, task=task, case=case, did=one) for one in did]
@@ -170,19 +172,29 @@ async def _tell_due(client: PrefectClient, run: FlowRun, patience: timedelta) ->
         told = await tell(client, run.id, notice, patience=patience)
         did += [name] if told == "sent" else []
         schedule = schedule if told == "not yet" else schedule.after(name)
-    await client.update_flow_run_labels(run.id, schedule.labels())
+    # No more than that: somebody may have answered meanwhile, and the next round has put its own schedule there.
+    await client.update_flow_run_labels(run.id, schedule.told_labels())
     return did
 
 
 async def _revive(client: PrefectClient, run: FlowRun, before: datetime) -> bool:
-    if await _last_sign(client, run) >= before:
+    try:
+        if await _last_sign(client, run) >= before:
+            return False
+        now = await client.read_flow_run(run.id)
+        if now.state is None or not now.state.is_running():
+            return False
+        # Forced: the rules know no way from Running back to Scheduled.
+        await client.set_flow_run_state(run.id, AwaitingRetry(message="its process died"), force=True)
+    except _UNREACHABLE as exc:
+        _leave_for_later(run, exc)
         return False
-    now = await client.read_flow_run(run.id)
-    if now.state is None or not now.state.is_running():
-        return False
-    # Forced: the rules know no way from Running back to Scheduled.
-    await client.set_flow_run_state(run.id, AwaitingRetry(message="its process died"), force=True)
     return True
+
+
+def _leave_for_later(run: FlowRun, exc: Exception) -> None:
+    # The class alone: an error of the server repeats what was sent.
+    get_logger("hitl").warning("flow run %s is left for later (%s)", run.id, type(exc).__name__)
 
 
 async def _last_sign(client: PrefectClient, run: FlowRun) -> datetime:

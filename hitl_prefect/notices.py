@@ -79,6 +79,13 @@ class Notice(Frozen):
         return uuid5(NAMESPACE_URL, f"{run_id}/{self.key}")
 
 
+class _Told(Frozen):
+    """What has been told of one round: a label of its own, so that whoever marks it writes no older schedule back."""
+
+    step: str
+    told: tuple[str, ...]
+
+
 class Schedule(Frozen):
     """When what is to be done about a waiting run: kept in its labels, so that a list of runs tells it."""
 
@@ -93,12 +100,21 @@ class Schedule(Frozen):
     @classmethod
     def of(cls, labels: dict[str, Any]) -> Self | None:
         """The schedule in a run's labels; `None` where there is none."""
-        text = labels.get("hitl.schedule")
-        return cls.model_validate_json(text) if isinstance(text, str) and text else None
+        text, marks = labels.get("hitl.schedule"), labels.get("hitl.told")
+        if not isinstance(text, str) or not text:
+            return None
+        schedule = cls.model_validate_json(text)
+        done = _Told.model_validate_json(marks) if isinstance(marks, str) else None
+        # Those of the round before mark nothing of this one.
+        return schedule.model_copy(update={"told": done.told}) if done and done.step == schedule.step else schedule
 
     def labels(self) -> dict[str, str | float]:
-        """The schedule as a label."""
-        return {"hitl.schedule": self.model_dump_json()}
+        """The schedule as labels."""
+        return {"hitl.schedule": self.model_dump_json(exclude={"told"})} | self.told_labels()
+
+    def told_labels(self) -> dict[str, str | float]:
+        """Only what has been told, as a label."""
+        return {"hitl.told": _Told(step=self.step, told=self.told).model_dump_json()}
 
     def due(self, now: datetime) -> list[str]:
         """What is to be told now, the earliest first; of several reminders only the last."""

@@ -110,13 +110,14 @@ def test_a_no_at_the_terminal_sends_nothing(resident, start):
         (["a-run", "--task", "invoices", "--decision", "reject"], "name one waiting run, or select many"),
         ([], "name one waiting run, or select many"),
         (["a-run"], "without a terminal nobody can be asked: give --decision"),
+        (["a-run", "--json"], "--json asks nobody: give --decision"),
         (["--task", "invoices", "--decision", "reject", "--draft", "00"], "--draft names the draft of one run"),
         (["a-run", "--decision", "reject", "--dry-run"], "--yes and --dry-run are for many cases"),
         (["a-run", "--decision", "edit", "--answer", "1", "--answer-file", "a.json"], "two answers: give one of them"),
         (["a-run", "--answer", "1"], "go with --decision edit: add it"),
     ],
     ids=[
-        *("edit", "no decision", "misspelt", "an answer", "both", "nothing", "no terminal"),
+        *("edit", "no decision", "misspelt", "an answer", "both", "nothing", "no terminal", "no decision as JSON"),
         *("draft of many", "dry run of one", "two answers", "answer without decision"),
     ],
 )

@@ -4,12 +4,15 @@ import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from hitl_prefect import Policy
+from hitl_prefect import Policy, revive_dead_runs
 from tests.prefect.flows.invoices import extract_invoice
 from tests.servers.machine import wait_until
+from tests.servers.proxy import store_proxy
 
 DRAFT = {"vendor": "ACME", "total": 12.5, "notes": {}}
 FALLBACK = {"vendor": "unknown", "total": 0}
@@ -155,6 +158,21 @@ def test_two_upkeeps_at_once_end_a_review_once(resident, ask, raced):
 
     (outcome,) = resident.outcomes(run)
     assert (outcome["decided_by"], resident.state(run)) == ("deadline", "Completed")
+
+
+def test_a_dead_run_that_cannot_be_looked_at_holds_up_no_other(resident, ask):
+    """The server answers 500 about the one that is looked at first."""
+    first, second = ask(), ask()
+    for run in (first, second):
+        resident.force(run, "Running", "RUNNING")
+    with store_proxy(resident.server.api_url) as proxy:
+        proxy.break_down_at(f"/flow_runs/{second}")
+        with temporary_settings({PREFECT_API_URL: f"{proxy.endpoint_url}/api"}):
+            revived = {str(run) for run in revive_dead_runs(timedelta(0))}
+    states = [resident.state(run) for run in (first, second)]
+    resident.force(second, "Cancelled", "CANCELLED")
+
+    assert (first in revived, second in revived, states) == (True, False, ["AwaitingRetry", "Running"])
 
 
 def test_prefects_own_expiry_never_ends_a_review(elsewhere, document):

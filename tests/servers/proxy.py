@@ -1,4 +1,4 @@
-"""A loopback proxy between a store and its server, for what goes wrong on the way."""
+"""A loopback proxy in front of a server, a store's or Prefect's, for what goes wrong on the way."""
 
 import contextlib
 import http.client
@@ -33,6 +33,7 @@ class StoreProxy:
         self._breaks: list[int] = []
         self._answers: list[tuple[int, str]] = []
         self._held: _Hold | None = None
+        self._broken = ""
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._server: Listener | None = None
@@ -56,6 +57,10 @@ class StoreProxy:
     def break_off(self, after_bytes: int, *, times: int = 1) -> None:
         """Close the connection of the next GETs whose answer is longer than that, after so many bytes of it."""
         self._breaks = [after_bytes] * times
+
+    def break_down_at(self, path_end: str) -> None:
+        """Answer 500 to whatever is asked of a path that ends so, in the server's place."""
+        self._broken = path_end
 
     @contextlib.contextmanager
     def hold(self, path_end: str) -> Iterator["_Hold"]:
@@ -157,6 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._send(status, [], f"<Error><Code>{code}</Code></Error>".encode())
             if held := self.proxy._take_hold(self.path):
                 held.stop()
+        if self.proxy._broken and self.path.endswith(self.proxy._broken):
+            return self._send(500, [], b"{}")
         status, headers, answer = self._ask_upstream(body)
         if self.command == "PUT" and status == 200 and self.proxy._take_loss():
             self.close_connection = True

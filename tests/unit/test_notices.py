@@ -47,9 +47,19 @@ def test_an_opening_that_its_process_did_not_tell_is_due_at_once():
 
 
 def test_a_schedule_comes_back_from_the_labels():
-    """It is one label; a run without it has none."""
+    """A run without them has none; one that began to wait under an older version has one label."""
     assert Schedule.of(SCHEDULE.labels()) == SCHEDULE
+    assert Schedule.of({"hitl.schedule": SCHEDULE.model_dump_json()}) == SCHEDULE
     assert Schedule.of({"hitl.case": "c1"}) is None
+
+
+def test_what_was_told_of_a_round_changes_nothing_of_the_next():
+    """The upkeep marks a reminder while somebody answers, and the next round has put its own schedule there."""
+    second = Schedule(step="hitl-0-round-1-2", wake_at=NOON, notices={"opened": NOON})
+    late = SCHEDULE.after("reminded-2").told_labels()
+
+    assert Schedule.of(second.labels() | late) == second
+    assert Schedule.of(SCHEDULE.labels() | late) == SCHEDULE.after("reminded-2")
 
 
 def test_somebody_elses_words_mention_nobody_and_load_nothing():
