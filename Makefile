@@ -39,7 +39,7 @@ bench-inbox: .venv/.dev
 	$(BIN)/python -m benchmarks.inbox $(ARGS)
 
 screenshots: .venv/.dev
-	HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest $$(grep -l 'import picture$$' tests/browser/test_*.py)
+	HITL_FULL=1 HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest $$(grep -l 'import picture$$' tests/browser/test_*.py)
 
 clean:
 	rm -rf .venv build dist hitl-demo

@@ -1,4 +1,4 @@
-"""One Prefect server and one Chromium for all browser tests; each test runs in both of Prefect's UIs."""
+"""One Prefect server and one Chromium for all browser tests; each test runs in Prefect's UIs, most in both."""
 
 import shutil
 from collections.abc import Callable, Iterator

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.browser.pictures import picture
+from tests.browser.uis import v2_first
 from tests.prefect.flows.invoices import extract_invoice
 from tests.prefect.flows.letters import answer_letter
 from tests.prefect.terminal import Terminal
@@ -14,6 +15,7 @@ INVOICE = {"vendor": "ACME", "total": 12.5, "notes": {}}
 CHANGED = INVOICE | {"vendor": "ACME Ltd"}
 
 
+@v2_first
 def test_a_text_is_edited(resident, ui, tmp_path):
     """The draft stands in the box, line breaks included; what stands there when it is sent ships."""
     model = resident.drafting({"answer": KIND})
@@ -33,6 +35,7 @@ def test_a_text_is_edited(resident, ui, tmp_path):
     assert outcome["final_answer"] == KIND.replace("sorry", "very sorry")
 
 
+@v2_first
 def test_the_model_tries_again_with_the_guidance_of_a_person(resident, ui, tmp_path):
     """The second draft comes into the same run's next form, and is what is approved."""
     model = resident.drafting({"answer": CURT}, {"answer": KIND})
@@ -56,6 +59,7 @@ def test_the_model_tries_again_with_the_guidance_of_a_person(resident, ui, tmp_p
     assert [one["generation"]["answer"] for one in outcome["earlier"]] == [CURT]
 
 
+@v2_first
 @pytest.mark.parametrize("decision", [pytest.param("approve", marks=pytest.mark.full), "edit"])
 def test_three_doors_leave_the_same_record(resident, ui, decision):
     """Browser, command line and REST: the verdicts differ in the door, in times, and in what names this run."""

@@ -3,6 +3,7 @@
 from playwright.sync_api import expect
 
 from hitl_prefect.bounds import MAX_TYPED_BYTES
+from tests.browser.uis import v2_first
 from tests.prefect.flows.letters import answer_letter
 
 DRAFT = "Please send the lamp back."
@@ -14,6 +15,7 @@ def start(resident, **policy):
     return resident.start(answer_letter, letter="The lamp is dark.", policy=policy, model=model)
 
 
+@v2_first
 def test_a_text_that_is_too_long_is_asked_for_again(resident, ui):
     """The box holds the draft again, the other fields what was typed, and the message says where the whole stands."""
     run = start(resident)
@@ -31,6 +33,7 @@ def test_a_text_that_is_too_long_is_asked_for_again(resident, ui):
     assert "all that was typed stays in this flow run's input suspended-" in told
 
 
+@v2_first
 def test_who_is_second_is_told_that_somebody_was_faster(resident, ui):
     """The form was open while another answered; the first answer stands."""
     run = start(resident)
@@ -46,6 +49,7 @@ def test_who_is_second_is_told_that_somebody_was_faster(resident, ui):
     assert [one["reviewer"] for one in outcome["review"]["verdicts"]] == ["bob"]
 
 
+@v2_first
 def test_a_form_that_another_has_answered_since_does_not_answer_the_next_round(resident, ui):
     """The browser does not send `round`; whoever is named twice is asked for somebody else."""
     run = start(resident, quorum=2)

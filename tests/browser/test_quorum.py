@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from hitl_prefect import Outcome, Policy, resolve_case
 from tests.browser.pictures import picture
+from tests.browser.uis import v2_first
 
 POLICY = Policy(quorum=2, reviewers=("ada", "bob", "eve"))
 LETTER = "On 14 March a burst pipe flooded my flat in Ghent. A rug for 240 euros is ruined. Lena Peeters"
@@ -22,21 +23,23 @@ def read_claim(letter: str, store: str, model: str) -> Outcome[Claim]:
     return resolve_case(letter, answer=Claim, model=model, task="claims", policy=POLICY, store=store)
 
 
+@v2_first
 @pytest.mark.full
 def test_two_people_answer_one_after_the_other(resident, ui, tmp_path):
-    """The second sees that one has answered and nothing of what; what both say ships, in both UIs."""
+    """The second sees that one has answered and nothing of what; what both say ships."""
     run = resident.start(read_claim, letter=LETTER, model=resident.drafting(DRAFT))
-    first = edit(resident, ui, run, "ada", "250")
+    first = edit(resident, ui, run, "ada", "250.75")
     picture_of_second(ui, run, tmp_path)
     second, shown = ui.description.inner_text(), ui.text("Answer", "Total")
-    edit(resident, ui, run, "bob", "250")
+    edit(resident, ui, run, "bob", "250.75")
 
     (outcome,) = resident.outcomes(run)
     assert ("0 of 2 have answered." in first, "1 of 2 have answered." in second, shown) == (True, True, "240")
-    assert "250" not in second
-    assert (outcome["decided_by"], outcome["final_answer"]) == ("quorum", DRAFT | {"total": 250.0})
+    assert "250.75" not in second
+    assert (outcome["decided_by"], outcome["final_answer"]) == ("quorum", DRAFT | {"total": 250.75})
 
 
+@v2_first
 def test_a_third_sees_what_two_said_and_decides(resident, ui, tmp_path):
     """Who said what, as a table above the fields."""
     run = resident.start(read_claim, letter=LETTER, model=resident.drafting(DRAFT))

@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 
 from tests.browser.pictures import picture
+from tests.browser.uis import v2_first
 
 LETTER = "On 14 March a burst pipe flooded my flat in Ghent. A rug (240 euros) and a lamp (35.50 euros) are ruined."
 DRAFT = {
@@ -16,8 +17,9 @@ DRAFT = {
 }
 
 
+@v2_first
 def test_a_person_edits_the_draft_and_the_edit_is_stored(site, model, ui, tmp_path):
-    """Every kind of field is shown as drafted; what is changed is what the outcome holds, in both UIs."""
+    """Every kind of field is shown as drafted; what is changed is what the outcome holds."""
     model.says[LETTER] = [json.dumps(DRAFT | {"confidence": 0.55})]
     run = site.start(site.deploy("claims.py:read_claim"), letter=LETTER)
     site.wait_for_question(run)
