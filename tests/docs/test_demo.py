@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.prefect.terminal import hitl
 from tests.servers.machine import wait_until
 from tests.wire.loopback import LoopbackAI
 
@@ -60,6 +61,16 @@ def _environment(process):
         return b""
 
 
+def test_a_model_that_cannot_be_asked_is_named_before_anything_is_started(tmp_path, monkeypatch):
+    """Nothing is left behind, not even a folder."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    done = hitl("http://127.0.0.1:9/api", "demo", "--model", "openai:gpt-5-mini", "--folder", str(tmp_path / "demo"))
+
+    assert (done.code, "set OPENAI_API_KEY" in done.err, done.out) == (1, True, "")
+    assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.full
 def test_at_a_terminal_the_demo_waits_for_the_person(tmp_path):
     """A person answers with `hitl answer`, in another terminal, as the demo says."""
     ours, theirs = pty.openpty()
@@ -84,6 +95,7 @@ def test_at_a_terminal_the_demo_waits_for_the_person(tmp_path):
     assert len(re.findall(r"reject +human", log.read_text())) >= 3
 
 
+@pytest.mark.full
 def test_the_demo_runs_on_another_model(tmp_path):
     """`--model openai:…` sends the same messages there, with the key of the environment."""
     with LoopbackAI('{"answer": "refund", "confidence": 0.9}') as ai:
