@@ -20,7 +20,7 @@ from hitl_prefect.inbox import ainbox
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.stores import store_for
 
-__all__ = ["Ran", "run_exam"]
+__all__ = ["Ran", "parameters_of", "run_exam", "stored"]
 
 _PATIENCE_S = 300.0
 _POLL_S = 1.0
@@ -50,7 +50,7 @@ async def run_exam(site: Site, exam: Exam) -> Ran:
     await _until_all_ended(await _start(exam, deployment, store))
     seconds = time.monotonic() - started
     calls = None if exam.replies is None else site.calls(exam.model)
-    return Ran(exam=exam, outcomes=_stored(store), calls=calls, seconds=seconds)
+    return Ran(exam=exam, outcomes=stored(store), calls=calls, seconds=seconds)
 
 
 async def _deployment(name: str) -> UUID:
@@ -68,13 +68,14 @@ async def _deployment(name: str) -> UUID:
 async def _start(exam: Exam, deployment: UUID, store: str) -> dict[UUID, Trial]:
     async with get_client() as client:
         runs = [
-            await client.create_flow_run_from_deployment(deployment, parameters=_parameters(exam, trial, store))
+            await client.create_flow_run_from_deployment(deployment, parameters=parameters_of(exam, trial, store))
             for trial in exam.trials
         ]
     return {run.id: trial for run, trial in zip(runs, exam.trials, strict=True)}
 
 
-def _parameters(exam: Exam, trial: Trial, store: str) -> dict[str, JsonValue]:
+def parameters_of(exam: Exam, trial: Trial, store: str) -> dict[str, JsonValue]:
+    """What the flow run of one case is started with."""
     return {
         **exam.parameters,
         "prompt": trial.prompt,
@@ -124,6 +125,7 @@ def _has_completed(run: FlowRun) -> bool:
     return run.state is not None and run.state.is_completed()
 
 
-def _stored(url: str) -> tuple[Outcome[JsonValue], ...]:
+def stored(url: str) -> tuple[Outcome[JsonValue], ...]:
+    """Every outcome in a store."""
     store = store_for(url)
     return tuple(Outcome[JsonValue].model_validate_json(store.get(key)) for key in store.keys("outcomes/"))

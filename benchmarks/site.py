@@ -22,7 +22,7 @@ from tests.servers.machine import program
 from tests.servers.s3_server import S3Server
 from tests.wire.loopback import Answer, LoopbackAI, Said
 
-__all__ = ["Site", "benchmark_site"]
+__all__ = ["Replay", "Site", "benchmark_site"]
 
 _CEPH = ("ceph-mon", "ceph-osd", "radosgw", "ceph")
 _SHOWN = 6000
@@ -54,7 +54,7 @@ def benchmark_site(exams: list[Exam]) -> Iterator[Site]:
     """Start everything, and stop it at the end."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hitl-benchmark-")))
-        ai = stack.enter_context(LoopbackAI(_Replay(exams).reply))
+        ai = stack.enter_context(LoopbackAI(Replay(exams).reply))
         ceph = stack.enter_context(_ceph(folder / "ceph"))
         keys = ceph.env if ceph else {}
         stack.enter_context(_environment({**ai.env, **keys, "NO_PROXY": "127.0.0.1,localhost"}))
@@ -72,7 +72,7 @@ def _serve_flows(stack: ExitStack, server: PrefectServer) -> None:
         stack.enter_context(served_flow(server, script))
 
 
-class _Replay:
+class Replay:
     """Answers each prompt with what the model of the request once answered to it."""
 
     def __init__(self, exams: list[Exam]) -> None:
