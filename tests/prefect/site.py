@@ -150,12 +150,6 @@ class Asking:
         wanted = {"logs": {"flow_run_id": {"any_": [run_id]}}, "limit": 200, "sort": "TIMESTAMP_ASC"}
         return "\n".join(line["message"] for line in self._post("/logs/filter", wanted))
 
-    def hitl(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line as a user of this server, in a process of its own."""
-        command = [sys.executable, "-m", "hitl_prefect", *arguments]
-        here = self.environment | environment
-        return subprocess.run(command, env=here, capture_output=True, text=True, timeout=120)
-
     def _post(self, path: str, body: dict[str, Any], *, allow: int = 0) -> Any:
         response = post(self.api, path, body)
         return response.json() if response.status_code == allow else response.raise_for_status().json()

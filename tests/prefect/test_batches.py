@@ -4,18 +4,16 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.resolve_case import resolve_one_case
+from hitl_prefect.blocks import OpenAIModel
 from hitl_prefect.models import Case
 from hitl_prefect.stores import FolderStore
 from tests.prefect.test_deployments import run_in_project
 from tests.servers.machine import wait_until
 from tests.wire.batch_server import BatchServer
 from tests.wire.loopback import Said
-
-SAVE = """
-from hitl_prefect.blocks import OpenAIModel
-OpenAIModel(model="gpt-4.1", api_key="sk-batch", base_url={url!r}).save("later", overwrite=True)
-"""
 
 
 def says(name, _body):
@@ -29,7 +27,9 @@ def says(name, _body):
 def server(site) -> Iterator[BatchServer]:
     """A batch endpoint that a saved model block points to."""
     with BatchServer(says) as made:
-        run_in_project(site, "-c", SAVE.format(url=f"{made.url}/v1"))
+        block = OpenAIModel(model="gpt-4.1", api_key="sk-batch", base_url=f"{made.url}/v1")
+        with temporary_settings({PREFECT_API_URL: site.server.api_url}):
+            block.save("later", overwrite=True)
         run_in_project(
             site, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"
         )
@@ -99,14 +99,12 @@ def test_a_file_of_cases_goes_all_the_way_at_half_the_price(site, server, tmp_pa
         ({"answer": "neither"}, "the draft's answer does not fit its type"),
     ],
 )
-def test_a_draft_of_something_else_is_refused(site, server, tmp_path, changed, refusal):
+def test_a_draft_of_something_else_is_refused(resident, changed, refusal):
     """Nobody approves an answer to a question that was not asked, or one that the answer type does not know."""
-    deployment = site.api.get("/deployments/name/resolve-case/resolve-case").json()["id"]
     prompt_sha256 = Case(id="c1", task="support", prompt="hm").prompt_sha256
     draft = {"text": "x", "status": "ok", "answer": "refund", "model": "m", "provider": "openai"}
     draft |= {"prompt_sha256": prompt_sha256, "created_at": "2026-01-01T00:00:00Z", **changed}
-    asked = {"prompt": "hm", "choices": ["refund", "other"], "store": f"folder:{tmp_path}", "draft": draft}
-    run_id = site.start_as_declared(deployment, **asked)
+    run = resident.start(resolve_one_case, prompt="hm", choices=["refund", "other"], draft=draft)
 
-    with pytest.raises(AssertionError, match=refusal):
-        site.wait(run_id, "Completed")
+    state = resident.run(run)["state"]
+    assert (state["name"], refusal in state["message"]) == ("Failed", True), state["message"]

@@ -1,10 +1,14 @@
 """Saved blocks in place of names, and the keys that they hold."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from hitl_prefect.blocks import FolderStoreBlock, OpenAIModel, ReviewPolicy, S3StoreBlock
+from hitl_prefect.combining import Combination, FittedFor, Term
+from hitl_prefect.policy import Policy
+from hitl_prefect.scorers import Agreement, Judge
 
 CAREFUL = {"min_confidence": 0.9}
 KEY = "sk-a-very-secret-key"
@@ -14,15 +18,12 @@ SECRET = "a-very-secret-access-key"
 @pytest.fixture(scope="module")
 def blocks(site, model):
     """A model and two stores, saved as a user does it."""
-    code = f"""
-from hitl_prefect.blocks import FolderStoreBlock, OpenAIModel, S3StoreBlock
-OpenAIModel(model="gpt-5-mini", api_key={KEY!r}, base_url={model.ai.openai_url!r}).save("triage", overwrite=True)
-FolderStoreBlock(path={str(site.folder / "by-block")!r}).save("here", overwrite=True)
-S3StoreBlock(
-    bucket="nowhere", endpoint_url="http://127.0.0.1:9", aws_access_key_id="AK", aws_secret_access_key={SECRET!r}
-).save("dead", overwrite=True)
-"""
-    subprocess.run([sys.executable, "-c", code], env=site.environment, check=True, timeout=120)
+    triage = OpenAIModel(model="gpt-5-mini", api_key=KEY, base_url=model.ai.openai_url)
+    dead = {"endpoint_url": "http://127.0.0.1:9", "aws_access_key_id": "AK", "aws_secret_access_key": SECRET}
+    with temporary_settings({PREFECT_API_URL: site.server.api_url}):
+        triage.save("triage", overwrite=True)
+        FolderStoreBlock(path=str(site.folder / "by-block")).save("here", overwrite=True)
+        S3StoreBlock(bucket="nowhere", **dead).save("dead", overwrite=True)
 
 
 def everything_said_about(site, run):
@@ -56,31 +57,19 @@ def test_a_store_that_fails_does_not_tell_its_key(site, blocks, document):
     assert SECRET not in said
 
 
-ROUND_TRIP = """
-from hitl_prefect.blocks import ReviewPolicy
-from hitl_prefect.combining import Combination, FittedFor, Term
-from hitl_prefect.policy import Policy
-from hitl_prefect.scorers import Agreement, Judge
-
-policy = Policy(
-    scorers=("stated", Agreement(model="second", fields=("total",)), Judge(models=("second",))),
-    combine=Combination(
-        fitted_for=FittedFor(task="invoices", models=("gpt-5-mini",), cases=200, wrong=40),
-        scale="confidence",
-        intercept=1.4,
-        terms=(Term(name="stated", weight=2, centre=0.9), Term(name="agreement:second", weight=3, centre=0.8)),
-    ),
-)
-ReviewPolicy(policy=policy).save("fitted", overwrite=True)
-loaded = ReviewPolicy.load("fitted").policy
-assert (loaded, loaded.version) == (policy, policy.version), loaded
-"""
-
-
-def test_a_policy_keeps_its_scorers_and_its_fitted_combination_in_a_block(site):
+def test_a_policy_keeps_its_scorers_and_its_fitted_combination_in_a_block(prefect_server):
     """Settings, weights and version come back as they were saved."""
-    done = subprocess.run(
-        [sys.executable, "-c", ROUND_TRIP], env=site.environment, capture_output=True, text=True, timeout=120
+    policy = Policy(
+        scorers=("stated", Agreement(model="second", fields=("total",)), Judge(models=("second",))),
+        combine=Combination(
+            fitted_for=FittedFor(task="invoices", models=("gpt-5-mini",), cases=200, wrong=40),
+            scale="confidence",
+            intercept=1.4,
+            terms=(Term(name="stated", weight=2, centre=0.9), Term(name="agreement:second", weight=3, centre=0.8)),
+        ),
     )
+    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
+        ReviewPolicy(policy=policy).save("fitted", overwrite=True)
+        loaded = ReviewPolicy.load("fitted").policy
 
-    assert done.returncode == 0, done.stderr
+    assert (loaded, loaded.version) == (policy, policy.version)

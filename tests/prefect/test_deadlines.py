@@ -11,6 +11,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from hitl_prefect import Policy, revive_dead_runs
 from tests.prefect.flows.invoices import extract_invoice
+from tests.prefect.terminal import hitl
 from tests.servers.machine import wait_until
 from tests.servers.proxy import store_proxy
 
@@ -65,7 +66,7 @@ def test_a_run_with_broken_labels_holds_up_no_other(resident, ask, broken):
     resident.api.patch(f"/flow_runs/{bad}/labels", json=broken).raise_for_status()
     did = chased(resident, good)
     resident.look()
-    listed = [one["run_id"] for one in json.loads(resident.hitl("inbox", "--json").stdout)["waiting"]]
+    listed = [one["run_id"] for one in json.loads(hitl(resident.server.api_url, "inbox", "--json").out)["waiting"]]
     resident.force(bad, "Cancelled", "CANCELLED")
 
     assert (did, bad in listed) == (["woken"], "hitl.schedule" in broken)

@@ -4,6 +4,7 @@ import runpy
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -56,18 +57,18 @@ def sites(prefect_server, tmp_path_factory, limited_ai):
 
 
 @pytest.fixture
-def limits(sites, monkeypatch):
+def limits(prefect_server, monkeypatch):
     """Saves limits as a user does it; they are gone when the test ends."""
 
     async def save(**environment):
         for variable, value in environment.items():
             monkeypatch.setenv(variable, value)
-        with temporary_settings({PREFECT_API_URL: sites[0].server.api_url}):
+        with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
             return await runpy.run_path(str(SCRIPT))["save_limits"]()
 
     yield save
     for name in ("hitl-openai", "hitl-openai-tokens"):
-        sites[0].api.delete(f"/v2/concurrency_limits/{name}")
+        httpx.delete(f"{prefect_server.api_url}/v2/concurrency_limits/{name}", trust_env=False)
 
 
 def ask_from_both(sites, ai, words, count):
@@ -151,11 +152,11 @@ def test_what_a_call_used_beyond_the_estimate_is_taken_after_it(sites, limited_a
     assert BUCKET + PER_S * (time.monotonic() - arrivals[0] + 1) >= 3 * 900
 
 
-async def test_limits_are_saved_twice_as_once_and_the_doctor_shows_them(sites, limits):
+async def test_limits_are_saved_twice_as_once_and_the_doctor_shows_them(prefect_server, limits):
     """What the environment does not name stays as it is."""
     first = await limits(HITL_OPENAI_CONCURRENCY="8", HITL_OPENAI_TOKENS_PER_MINUTE="60000")
     second = await limits(HITL_OPENAI_CONCURRENCY="6", HITL_OPENAI_TOKENS_PER_MINUTE="")
-    with temporary_settings({PREFECT_API_URL: sites[0].server.api_url}):
+    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
         checks = await acheck_all(())
 
     assert (first, second) == (

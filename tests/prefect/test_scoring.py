@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.resolve_case import resolve_one_case
 from tests.servers.machine import wait_until
 
 FLOWS = Path(__file__).parents[2] / "flows"
@@ -32,20 +33,20 @@ def scripts(tmp_path):
     return Scripts()
 
 
-def start(site, answering, scripts, *drafts):
+def asked(scripts, *drafts):
+    """What a run is started with."""
     second = {"kind": "agreement", "model": scripts.write("second", YES)}
     policy = {"min_confidence": 0.95, "scorers": ["stated", second], "combine": "mean"}
-    return site.start(answering, prompt="Is it?", model=scripts.write("first", *drafts), policy=policy)
+    return {"prompt": "Is it?", "model": scripts.write("first", *drafts), "policy": policy}
 
 
-def test_a_second_opinion_is_asked_once_though_the_flow_runs_twice(site, answering, scripts):
+def test_a_second_opinion_is_asked_once_though_the_flow_runs_twice(resident, scripts):
     """The flow suspends and runs again from the top; the score stays as it was."""
-    run = start(site, answering, scripts, YES)
-    site.wait_for_question(run)
-    site.answer(run, decision="approve", reviewer="ada")
-    site.wait(run, "Completed")
+    run = resident.start(resolve_one_case, **asked(scripts, YES))
+    resident.answer(run, decision="approve", reviewer="ada")
+    resident.go_on(run)
 
-    (outcome,) = site.outcomes(run)
+    (outcome,) = resident.outcomes(run)
     assert outcome["score"]["confidence"] == 0.8
     assert (outcome["score"]["parts"][-1]["confidence"], scripts.calls("first"), scripts.calls("second")) == (1.0, 1, 1)
 
@@ -53,7 +54,7 @@ def test_a_second_opinion_is_asked_once_though_the_flow_runs_twice(site, answeri
 @pytest.mark.full
 def test_a_second_opinion_outlives_the_process_that_asked_for_it(site, answering, scripts):
     """It is there before the draft; the process dies, and only the draft is asked for again."""
-    run = start(site, answering, scripts, YES | {"delay_s": 60}, YES)
+    run = site.start(answering, **asked(scripts, YES | {"delay_s": 60}, YES))
     wait_until(lambda: _recorded(site, run), "the second opinion is recorded while the draft is under way")
     site.worker.kill()
     site.worker.start()
@@ -68,14 +69,13 @@ def _recorded(site, run):
     return any("-asked-" in row["key"] for row in rows)
 
 
-def test_a_second_model_that_is_down_leaves_no_score_and_a_person_is_asked(site, answering, scripts):
+def test_a_second_model_that_is_down_leaves_no_score_and_a_person_is_asked(resident, scripts):
     """Never a guess from the scorer that is left."""
     second = {"kind": "agreement", "model": scripts.write("down", {"error": "ProviderDenied"})}
     policy = {"min_confidence": 0.1, "scorers": ["stated", second]}
-    run = site.start(answering, prompt="Is it?", model=scripts.write("first", YES), policy=policy)
-    site.wait_for_question(run)
+    run = resident.start(resolve_one_case, prompt="Is it?", model=scripts.write("first", YES), policy=policy)
 
-    assert "Nobody could tell how sure the model is." in site.description(run)
+    assert "Nobody could tell how sure the model is." in resident.description(run)
 
 
 @pytest.mark.full

@@ -9,6 +9,7 @@ from hitl_prefect.policy import Policy
 from hitl_prefect.scorers import Agreement
 from hitl_prefect.spending import Paid, _hold, _paid, check_prices
 from hitl_prefect.stores.folder import FolderStore
+from tests.prefect.flows.budgets import two_cases
 from tests.prefect.site import Site
 from tests.wire.loopback import LoopbackAI
 
@@ -30,32 +31,33 @@ def paying_site(prefect_server, tmp_path_factory, paid_ai):
     """A site whose models cost money; it stores in a folder."""
     folder = tmp_path_factory.mktemp("paying")
     site = Site(prefect_server, folder, FolderStore(folder / "outcomes"), pool="paying", **paid_ai.env)
-    site.deploy("budgets.py:two_cases")
+    site.deploy("budgets.py:at_once_and_one_more")
     site.worker.start()
     yield site
     site.close()
 
 
-def allow(site, max_cost_usd):
-    """Change the policy that the flow reads."""
-    policy = Policy(min_confidence=0.5, max_cost_usd=max_cost_usd)
-    (site.folder / "policy.json").write_text(policy.model_dump_json())
+@pytest.fixture
+def allow(tmp_path, monkeypatch, paid_ai):
+    """Changes the policy that the flow reads."""
+    for name, value in {**paid_ai.env, "GATES": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+
+    def changed(max_cost_usd):
+        policy = Policy(min_confidence=0.5, max_cost_usd=max_cost_usd)
+        (tmp_path / "policy.json").write_text(policy.model_dump_json())
+
+    return changed
 
 
-def why_it_failed(site, run):
-    site.wait(run, "Failed")
-    return site.run(run)["state"]["message"]
-
-
-def test_a_run_stops_at_its_budget_and_goes_on_when_it_is_raised(paying_site, paid_ai, document):
+def test_a_run_stops_at_its_budget_and_goes_on_when_it_is_raised(resident, allow, paid_ai, document):
     """It says what was spent, on what and how to go on; the retry pays for nothing twice."""
-    allow(paying_site, CASE_USD)
-    run = paying_site.start(paying_site.deploy("budgets.py:two_cases"), document=document)
-    message = why_it_failed(paying_site, run)
-    asked_before = len(paid_ai.requests)
-    allow(paying_site, 10 * CASE_USD)
-    paying_site.force(run, "AwaitingRetry", "SCHEDULED")
-    paying_site.wait(run, "Completed")
+    allow(CASE_USD)
+    run = resident.start(two_cases, document=document)
+    message, asked_before = resident.run(run)["state"]["message"], len(paid_ai.requests)
+    allow(10 * CASE_USD)
+    resident.force(run, "AwaitingRetry", "SCHEDULED")
+    assert resident.go_on(run) == "Completed"
 
     assert (
         f"BudgetSpent: flow run {run} has spent ${CASE_USD:.6g} of max_cost_usd={CASE_USD:g}: "
@@ -63,8 +65,8 @@ def test_a_run_stops_at_its_budget_and_goes_on_when_it_is_raised(paying_site, pa
         "the next call, to openai:gpt-5-mini, was not made. Raise max_cost_usd in the policy and retry the run"
     ) in message
     assert (asked_before, len(paid_ai.requests)) == (2, 4)
-    assert sorted(one["case"]["id"] for one in paying_site.outcomes(run)) == [f"left-{run}", f"right-{run}"]
-    assert [one["generation"]["cost_usd"] for one in paying_site.outcomes(run)] == [pytest.approx(DRAFT_USD)] * 2
+    assert sorted(one["case"]["id"] for one in resident.outcomes(run)) == [f"left-{run}", f"right-{run}"]
+    assert [one["generation"]["cost_usd"] for one in resident.outcomes(run)] == [pytest.approx(DRAFT_USD)] * 2
 
 
 @pytest.mark.full
@@ -73,7 +75,8 @@ def test_calls_under_way_may_pass_the_budget_and_no_other(paying_site, paid_ai, 
     run = paying_site.start_as_declared(
         paying_site.deploy("budgets.py:at_once_and_one_more"), document=document, count=3, max_cost_usd=DRAFT_USD
     )
-    message = why_it_failed(paying_site, run)
+    paying_site.wait(run, "Failed")
+    message = paying_site.run(run)["state"]["message"]
 
     assert f"has spent ${3 * DRAFT_USD:.6g} of max_cost_usd={DRAFT_USD:g}: 3 drafts by gpt-5-mini" in message
     assert len([one for one in paid_ai.requests if document in str(one.body)]) == 3

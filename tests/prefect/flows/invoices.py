@@ -83,10 +83,8 @@ async def extract_async(document: str, store: str, policy: Policy, model: str) -
 
 
 @flow
-def named_case(document: str, store: str, policy: Policy, case_id: str) -> None:
-    resolve_case(
-        document, answer=Invoice, model="openai:gpt-5-mini", task="named", policy=policy, store=store, case_id=case_id
-    )
+def named_case(document: str, store: str, policy: Policy, case_id: str, model: str) -> None:
+    resolve_case(document, answer=Invoice, model=model, task="named", policy=policy, store=store, case_id=case_id)
 
 
 @flow
