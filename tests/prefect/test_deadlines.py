@@ -59,7 +59,6 @@ def test_holding_goes_on_waiting_and_reminding(resident, ask):
     [{"hitl.schedule": "soon"}, {"hitl.opened_at": "then", "hitl.people": "ada"}],
     ids=["schedule", "inbox"],
 )
-@pytest.mark.full
 def test_a_run_with_broken_labels_holds_up_no_other(resident, ask, broken):
     """Whoever reaches the API can change the labels of a run; the deadlines of all others still act."""
     bad, good = ask(deadline_s=3600), ask(deadline_s=1, on_deadline="reject")
