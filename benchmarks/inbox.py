@@ -35,15 +35,22 @@ _PER_CALL = 100
 def open_reviews(server: PrefectServer, count: int) -> None:
     """Create flow runs that wait for a person."""
     with httpx.Client(base_url=server.api_url, timeout=120, trust_env=False) as api:
-        flow_id = api.post("/flows/", json={"name": "inbox"}).raise_for_status().json()["id"]
-        deployment = api.post("/deployments/", json={"name": "inbox", "flow_id": flow_id}).raise_for_status().json()
+        flow_id = _post(api, "/flows/", {"name": "inbox"})["id"]
+        deployment = _post(api, "/deployments/", {"name": "inbox", "flow_id": flow_id})
         for start in range(0, count, _PER_CALL):
             runs = [_run(number) for number in range(start, min(start + _PER_CALL, count))]
             _create(api, f"/deployments/{deployment['id']}/create_flow_run/bulk", runs)
         paused = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}
-        made = api.post("/flow_runs/count", json=paused).raise_for_status().json()
+        made = _post(api, "/flow_runs/count", paused)
     if made != count:
         raise SystemExit(f"{made} runs wait, and not {count}")
+
+
+def _post(api: httpx.Client, path: str, body: dict[str, Any]) -> Any:
+    """Ask until SQLite is not locked: a server that has just started writes its own schedules."""
+    while (response := api.post(path, json=body)).status_code == 503:
+        time.sleep(0.5)
+    return response.raise_for_status().json()
 
 
 def _create(api: httpx.Client, path: str, runs: list[dict[str, Any]]) -> None:

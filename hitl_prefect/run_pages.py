@@ -1,5 +1,6 @@
 """Our flow runs as Prefect's server lists them, page by page, whoever asks it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
@@ -33,13 +34,17 @@ async def run_pages(ask: Ask, kind: str) -> AsyncIterator[list[Run]]:
     pages would hide another. Prefect keeps an index of the starts and none of the ids: sorted by id, every page costs
     the server a sort of all.
     """
-    body: dict[str, Any] | None = {"flow_runs": ours(kind), "sort": "START_TIME_DESC", "limit": _PAGE, "offset": 0}
+    body: dict[str, Any] = {"flow_runs": ours(kind), "sort": "START_TIME_DESC", "limit": _PAGE, "offset": 0}
     seen: set[str] = set()
-    while body:
-        page = from_json(await ask(body))
+    coming: asyncio.Future[bytes] | None = asyncio.ensure_future(ask(body))
+    while coming:
+        page = from_json(await coming)
+        following = _after(page, body)
+        # Asked for before this page is looked at: the server takes longer to make one than anybody to read it.
+        coming = asyncio.ensure_future(ask(following)) if following else None
+        body = following or body
         yield [run for run in page if run["id"] not in seen]
         seen |= {run["id"] for run in page}
-        body = _after(page, body)
 
 
 def _after(page: list[Run], body: dict[str, Any]) -> dict[str, Any] | None:
