@@ -11,9 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from tests.browser.desk import Asked, Desk
 from tests.browser.pages import ResumeForm, V1Form, V2Form
 from tests.servers.machine import require
-from tests.servers.prefect import PrefectServer, prefect_server_fixture
-
-__all__ = ["prefect_server_fixture"]
+from tests.servers.prefect import PrefectServer
 
 _ARGUMENTS = (
     "--no-sandbox",
