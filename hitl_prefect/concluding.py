@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import prefect
@@ -51,7 +52,7 @@ def conclude(
         route=route,
         review=review,
         flow_run_id=flow_run.id,
-        deployment=deployment.name,
+        deployment=_deployment_of(flow_run.id),
         versions=_versions(),
         **_ending(case, generation, route, review, policy),
     )
@@ -80,7 +81,7 @@ def conclude_unasked(case: Case, attempt: Attempt, *, policy: Policy, at: dateti
         score=attempt.score,
         route=attempt.route.model_copy(update={"propensity": 0.0, "detail": detail}),
         flow_run_id=flow_run.id,
-        deployment=deployment.name,
+        deployment=_deployment_of(flow_run.id),
         versions=_versions(),
         **_ended("policy", policy.over_budget, None if is_rejected else fallback_of(case, policy), at),
     )
@@ -88,6 +89,13 @@ def conclude_unasked(case: Case, attempt: Attempt, *, policy: Policy, at: dateti
 
 def _versions() -> Versions:
     return Versions(hitl_prefect=__version__, prefect=prefect.__version__, flow=_flow_version())
+
+
+@lru_cache(maxsize=64)
+def _deployment_of(_flow_run_id: str | None) -> str | None:
+    """Asked for once per run: where a run has no deployment, Prefect asks its server each time."""
+    name: str | None = deployment.name
+    return name
 
 
 def _flow_version() -> str | None:

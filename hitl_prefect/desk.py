@@ -26,7 +26,7 @@ from hitl_prefect.errors import ConfigError, ReviewError
 from hitl_prefect.forms import Form
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.inbox_page import refresh_page
-from hitl_prefect.journal import Execution, Journal, create_row, execution_of, read_row
+from hitl_prefect.journal import Execution, Journal, create_row, execution_of
 from hitl_prefect.notices import Facts, Notice, Schedule, tell
 from hitl_prefect.panel import Ask
 from hitl_prefect.signposts import mark_waiting
@@ -39,6 +39,7 @@ __all__ = [
     "Waited",
     "check_place",
     "close_round",
+    "keyset_of",
     "one_case_at_a_time",
     "typed_in",
     "wait_for_person",
@@ -66,6 +67,8 @@ class Round(Frozen):
     opened_at: AwareDatetime
     since: AwareDatetime
     """When somebody last did something: from then on patience counts."""
+    is_born_waiting: bool = False
+    """Whether the flow run was created waiting with this round, and so never had to be put to wait."""
 
     @property
     def response_key(self) -> str:
@@ -134,7 +137,7 @@ def check_place() -> How:
 
 async def typed_in(journal: Journal, asked: Round) -> Typed | None:
     """What a person submitted in this round; `None` where nobody did. An empty resume is nobody."""
-    row = await read_row(journal.client, journal.flow_run_id, asked.response_key)
+    row = await journal.row(asked.response_key)
     data = {} if row is None else json.loads(row[0])
     if not row or not data:
         return None
@@ -160,7 +163,7 @@ async def wait_for_person(journal: Journal, asked: Round, signs: Signs) -> None:
     make = Suspended if asked.how == "suspended" else Paused
     # Without an expiry of Prefect's: that could only fail the run.
     state: State = make(pause_key=asked.pause_key, message=signs.message, timeout_seconds=None)
-    keyset = state.state_details.run_input_keyset = _keyset(state)
+    keyset = state.state_details.run_input_keyset = keyset_of(state)
     # Labels and form stand before the run waits, so that a crash in between leaves nothing that cannot be answered; and
     # again after it, since Prefect 3.9.1 clears the rows of a key when that key fires.
     await journal.client.update_flow_run_labels(journal.flow_run_id, signs.all_labels)
@@ -173,7 +176,8 @@ async def wait_for_person(journal: Journal, asked: Round, signs: Signs) -> None:
     await refresh_page(journal.client, journal.flow_run_id)
     get_run_logger().info("%s: waits for a person", signs.message)
     if asked.how == "suspended":
-        _suspended[execution_of(journal.flow_run_id)] = state
+        if (here := execution_of(journal.flow_run_id)) in _turns:
+            _suspended[here] = state
         raise Pause(state=state)
     await _look_until_resumed(journal.client, journal.flow_run_id, asked)
 
@@ -188,7 +192,8 @@ async def _tell_opening(journal: Journal, asked: Round, signs: Signs) -> None:
         await journal.client.update_flow_run_labels(journal.flow_run_id, told)
 
 
-def _keyset(state: State) -> dict[str, str]:
+def keyset_of(state: State) -> dict[str, str]:
+    """Under which keys Prefect keeps the form of a waiting state, and what is typed into it."""
     keys = keyset_from_paused_state(state)
     return {"schema": keys["schema"], "description": keys["description"], "response": keys["response"]}
 

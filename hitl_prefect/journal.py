@@ -22,7 +22,7 @@ from prefect.runtime import flow_run as current_run
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Case
 
-__all__ = ["Execution", "Journal", "execution_of", "open_journal"]
+__all__ = ["Execution", "Journal", "execution_of", "open_journal", "slug_of"]
 
 Step = TypeVar("Step", bound=Frozen)
 
@@ -47,24 +47,34 @@ class Journal:
         client: An open Prefect client.
         flow_run_id: The flow run whose inputs hold the rows.
         case: Names the rows; two cases of one run never meet.
+        is_alone: Whether the flow run is about this case and no other: then all of its rows are read at once.
     """
 
-    def __init__(self, client: PrefectClient, flow_run_id: UUID, case: Case) -> None:
+    def __init__(self, client: PrefectClient, flow_run_id: UUID, case: Case, *, is_alone: bool = False) -> None:
         self.client = client
         self.flow_run_id = flow_run_id
-        self.slug = _slug(case)
-        """Begins every key of this case: lower-case letters, digits and dashes, as Prefect wants them."""
+        self.slug = slug_of(case)
+        self.is_alone = is_alone
         self._rows: dict[str, str] = {}
+        self._created: dict[str, datetime] = {}
         self._loop = asyncio.get_running_loop()
 
     def is_of(self, flow_run_id: UUID, case: Case) -> bool:
         """Whether this is the journal of that case in that run, for the event loop that we are in."""
-        return (self.flow_run_id, self.slug, self._loop) == (flow_run_id, _slug(case), asyncio.get_running_loop())
+        return (self.flow_run_id, self.slug, self._loop) == (flow_run_id, slug_of(case), asyncio.get_running_loop())
 
     async def load(self) -> None:
         """Read every row of the case in one call."""
-        rows = await self.client.filter_flow_run_input(self.flow_run_id, f"{self.slug}-", _ROWS, set())
+        begins = "" if self.is_alone else f"{self.slug}-"
+        rows = await self.client.filter_flow_run_input(self.flow_run_id, begins, _ROWS, set())
         self._rows = {row.key: row.value for row in rows}
+        self._created = {row.key: row.created for row in rows if row.created}
+
+    async def row(self, key: str) -> tuple[str, datetime] | None:
+        """Any row of the run, as (JSON text, when the server stored it); `None` where there is none."""
+        if key in self._created:
+            return self._rows[key], self._created[key]
+        return await read_row(self.client, self.flow_run_id, key)
 
     def read(self, step: str, model: type[Step]) -> Step | None:
         """What was recorded for a step when the journal was loaded, or since by this process."""
@@ -88,7 +98,8 @@ class Journal:
         return f"{self.slug}-{step}"
 
 
-def _slug(case: Case) -> str:
+def slug_of(case: Case) -> str:
+    """Begins every key of a case: lower-case letters, digits and dashes, as Prefect wants them."""
     return f"hitl-{hashlib.sha256(f'{case.task}/{case.id}'.encode()).hexdigest()[:16]}"
 
 
@@ -114,10 +125,14 @@ _open: ContextVar[Journal | None] = ContextVar("hitl_journal", default=None)
 
 
 @asynccontextmanager
-async def open_journal(case: Case) -> AsyncIterator[Journal | None]:
+async def open_journal(case: Case, *, is_alone: bool = False) -> AsyncIterator[Journal | None]:
     """The journal of a case in the flow run that we are in; `None` outside of any flow run.
 
     Within the block, the same case gets the same journal: one client and one reading, however many steps.
+
+    Args:
+        case: Whose.
+        is_alone: Whether the flow run is about this case and no other.
     """
     if (run_id := current_run.id) is None:
         yield None
@@ -127,7 +142,7 @@ async def open_journal(case: Case) -> AsyncIterator[Journal | None]:
         yield here
         return
     async with get_client() as client:
-        journal = Journal(client, UUID(str(run_id)), case)
+        journal = Journal(client, UUID(str(run_id)), case, is_alone=is_alone)
         await journal.load()
         token = _open.set(journal)
         try:

@@ -5,9 +5,11 @@ row's key: where the one who claimed it died, whoever comes later asks the serve
 the same event again if not. Prefect keeps one event per id, and fires an automation once for it.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 from uuid import NAMESPACE_URL, UUID, uuid5
+from weakref import WeakKeyDictionary
 
 import httpx
 from prefect.client.orchestration import PrefectClient
@@ -18,9 +20,10 @@ from pydantic import AwareDatetime
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.inert import cut, fence, visible
 from hitl_prefect.journal import create_row, read_row
+from hitl_prefect.together import Together
 from hitl_prefect.ui import arun_url
 
-__all__ = ["EVENTS", "PATIENCE", "Event", "Facts", "Notice", "Schedule", "excerpt", "quoted", "tell"]
+__all__ = ["EVENTS", "PATIENCE", "Event", "Facts", "Notice", "Schedule", "excerpt", "quoted", "send_together", "tell"]
 
 Event = Literal["opened", "reminded", "widened", "escalated", "overdue", "settled"]
 EVENTS: tuple[Event, ...] = ("opened", "reminded", "widened", "escalated", "overdue", "settled")
@@ -185,10 +188,45 @@ async def _known(client: PrefectClient, run_id: UUID, notice: Notice) -> bool:
     return bool(found.raise_for_status().json()["events"])
 
 
+async def send_together(client: PrefectClient, notices: Sequence[tuple[UUID, Notice]]) -> bool:
+    """Send the events of many runs in one request, without a claim: whoever sends one again sends the same event.
+
+    Nothing is raised where the server refuses or is away, as for `tell`; returns whether it took them.
+    """
+    try:
+        events = [await _event_of(run_id, notice) for run_id, notice in notices]
+        await _post(client, events)
+    except (PrefectHTTPStatusError, httpx.TransportError) as exc:
+        get_logger("hitl").warning("%d notices could not be told (%s)", len(notices), type(exc).__name__)
+        return False
+    return True
+
+
+_Events = tuple[PrefectClient, Sequence[dict[str, Any]]]
+_posts: "WeakKeyDictionary[PrefectClient, Together[_Events, None]]" = WeakKeyDictionary()
+"""By client, and so by event loop."""
+
+
+async def _post(client: PrefectClient, events: Sequence[dict[str, Any]]) -> None:
+    """Reviews that go on beside each other share a request: of all that one asks for, its events cost the most."""
+    await _posts.setdefault(client, Together(_post_all)).give((client, events))
+
+
+async def _post_all(given: Sequence[_Events]) -> None:
+    client = given[0][0]
+    events = [event for _, few in given for event in few]
+    (await client.request("POST", "/events", json=events)).raise_for_status()
+
+
 async def _send(client: PrefectClient, run_id: UUID, notice: Notice) -> Literal["sent"]:
     """Over REST and awaited: Prefect's own worker sends in the background, and a run that is suspended ends at once."""
+    await _post(client, [await _event_of(run_id, notice)])
+    return "sent"
+
+
+async def _event_of(run_id: UUID, notice: Notice) -> dict[str, Any]:
     facts = notice.facts
-    event = {
+    return {
         "id": str(notice.id_in(run_id)),
         "event": notice.event,
         "occurred": datetime.now(UTC).isoformat(),
@@ -200,8 +238,6 @@ async def _send(client: PrefectClient, run_id: UUID, notice: Notice) -> Literal[
         "related": [{"prefect.resource.id": f"prefect.flow-run.{run_id}", "prefect.resource.role": "flow-run"}],
         "payload": _payload(facts) | {"run_id": str(run_id), "url": await arun_url(run_id)},
     }
-    (await client.request("POST", "/events", json=[event])).raise_for_status()
-    return "sent"
 
 
 def _payload(facts: Facts) -> dict[str, Any]:

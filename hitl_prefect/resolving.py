@@ -6,18 +6,16 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 from pydantic import JsonValue, ValidationError
 
 from hitl_prefect.answers import problems_of
-from hitl_prefect.attempts import make_attempt
-from hitl_prefect.concluding import conclude
 from hitl_prefect.configured import policy_of
+from hitl_prefect.deciding import decide
 from hitl_prefect.desk import one_case_at_a_time
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.messages import Message
-from hitl_prefect.models import Attempt, Case, Generation
+from hitl_prefect.models import Case, Generation
 from hitl_prefect.opening import Opened, check, make_case, open_case
-from hitl_prefect.outcomes import Outcome, Review
+from hitl_prefect.outcomes import Outcome
 from hitl_prefect.policy import REVIEW_ALL, Policy
-from hitl_prefect.reviewing import areview
 from hitl_prefect.spending import within_budget
 from hitl_prefect.storing import afind_outcome, asave_outcome
 
@@ -120,7 +118,7 @@ async def _resolve(journal: Journal, opening: Opened, *, store: str) -> Outcome[
     if before := await _outcome_before(journal, opening.case, store):
         return before
     opened = await open_case(journal, opening)
-    outcome = journal.read("outcome", Outcome[JsonValue]) or await _decide(journal, opened)
+    outcome = journal.read("outcome", Outcome[JsonValue]) or await decide(journal, opened)
     await asave_outcome(outcome, store=store)
     return outcome
 
@@ -147,66 +145,3 @@ def _typed(outcome: Outcome[JsonValue], answer: type[A]) -> Outcome[A]:
             f"the outcome of case {outcome.case.id!r} is decided and stored, but its final answer does not fit today's "
             f"answer type: {'; '.join(problems_of(exc))}"
         ) from None
-
-
-async def _decide(journal: Journal, opened: Opened) -> Outcome[JsonValue]:
-    """Attempt after attempt until somebody or something decides."""
-    attempts: list[Attempt] = []
-    reviews: list[Review] = []
-    guidance = None
-    while True:
-        earlier = attempts[-1].generation if attempts else None
-        attempts.append(await make_attempt(journal, opened, earlier, guidance))
-        if attempts[-1].route.action == "review":
-            reviews.append(await _review(opened, attempts[-1], earlier, reviews))
-        guidance = _asked_again(reviews)
-        if guidance is None:
-            return await journal.record("outcome", _concluded(opened, attempts, reviews))
-
-
-async def _review(opened: Opened, attempt: Attempt, earlier: Generation | None, reviews: list[Review]) -> Review:
-    """Ask about the last attempt; who it was escalated to before is asked again, and not who handed it over."""
-    before = _joined(reviews)
-    return await areview(
-        opened.case,
-        attempt.generation,
-        attempt.score,
-        attempt.route,
-        policy=opened.policy,
-        escalated_by=before.escalated_by if before else None,
-        earlier=earlier,
-    )
-
-
-def _asked_again(reviews: list[Review]) -> str | None:
-    """The guidance of the last review, where it ended in asking for another attempt."""
-    settled = reviews[-1].settled if reviews else None
-    return settled.guidance if settled and settled.decision == "retry" else None
-
-
-def _concluded(opened: Opened, attempts: list[Attempt], reviews: list[Review]) -> Outcome[JsonValue]:
-    *before, last = attempts
-    return conclude(
-        opened.case,
-        last.generation,
-        last.score,
-        last.route,
-        _joined(reviews),
-        policy=opened.policy,
-        earlier=before,
-    )
-
-
-def _joined(reviews: list[Review]) -> Review | None:
-    """The reviews of all attempts as one."""
-    if not reviews:
-        return None
-    return reviews[-1].model_copy(
-        update={
-            "verdicts": tuple(verdict for one in reviews for verdict in one.verdicts),
-            "refused_answers": tuple(answer for one in reviews for answer in one.refused_answers),
-            "probes": tuple(probe for one in reviews for probe in one.probes),
-            "escalated": any(one.escalated for one in reviews),
-            "widened": any(one.widened for one in reviews),
-        }
-    )

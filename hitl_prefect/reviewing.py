@@ -10,21 +10,20 @@ from typing import Literal
 
 from prefect.utilities.asyncutils import run_coro_as_sync
 
-from hitl_prefect.briefs import Brief
-from hitl_prefect.desk import How, Round, Waited, check_place, close_round, typed_in, wait_for_person
+from hitl_prefect.desk import Round, Waited, check_place, close_round, typed_in, wait_for_person
 from hitl_prefect.errors import ConfigError
-from hitl_prefect.forms import build_form
 from hitl_prefect.hearing import hear
 from hitl_prefect.inbox_page import refresh_page
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.models import Case, Generation, Route, Score
-from hitl_prefect.notices import Event, Facts, Notice, tell
+from hitl_prefect.notices import Event, Facts, Notice, send_together, tell
 from hitl_prefect.opening import check_reviewers
-from hitl_prefect.outcomes import DECIDERS, RefusedAnswer, Review, Settlement, Verdict
+from hitl_prefect.outcomes import RefusedAnswer, Review, Settlement, Verdict
 from hitl_prefect.panel import Ask, Heard, Silence, Sitting
 from hitl_prefect.policy import Policy
-from hitl_prefect.signposts import mark_settled, settled_name, tag_run
-from hitl_prefect.telling import Told, deadline_of, facts_of, settled_facts, signs_of
+from hitl_prefect.rounds import About, make_round
+from hitl_prefect.signposts import mark_settled, tag_run
+from hitl_prefect.telling import Told, settled_facts, signs_of
 
 __all__ = ["areview", "review"]
 
@@ -38,6 +37,7 @@ async def areview(
     policy: Policy,
     escalated_by: tuple[str, ...] | None = None,
     earlier: Generation | None = None,
+    group: tuple[str, ...] = (),
 ) -> Review:
     """Ask people about a draft.
 
@@ -53,6 +53,7 @@ async def areview(
         escalated_by: `Review.escalated_by` of the attempts before: where one was handed over, the others of
             `policy.escalate_to` are asked again.
         earlier: The attempt before, to show what became different.
+        group: The ids of all cases that the form answers, where it answers several.
 
     Returns:
         The review: `settled` says how it ended; `retry` wants another attempt.
@@ -70,7 +71,10 @@ async def areview(
         sitting = Sitting(
             case=case, generation=generation, score=score, policy=policy, escalated_before_by=escalated_by
         )
-        done = await _Asking(journal, how, sitting, route, earlier).settle()
+        about = About(
+            run=str(journal.flow_run_id), slug=journal.slug, how=how, route=route, earlier=earlier, group=group
+        )
+        done = await _Asking(journal, about, sitting).settle()
         await _mark_settled(journal, case, done)
         return done
 
@@ -93,16 +97,16 @@ def review(
 
 
 async def _mark_settled(journal: Journal, case: Case, done: Review) -> None:
-    if await mark_settled(journal.client, journal.flow_run_id, settled_name(case, done.settled)):
+    if await mark_settled(journal.client, journal.flow_run_id, case, done.settled, is_alone=journal.is_alone):
         await refresh_page(journal.client, journal.flow_run_id)
 
 
 class _Asking:
     """All rounds about one draft."""
 
-    def __init__(self, journal: Journal, how: How, sitting: Sitting, route: Route, earlier: Generation | None) -> None:
-        self.journal, self.how, self.route, self.earlier = journal, how, route, earlier
-        self.sitting = sitting
+    def __init__(self, journal: Journal, about: About, sitting: Sitting) -> None:
+        self.journal, self.about, self.sitting = journal, about, sitting
+        self.route = about.route
         self.to_mend: RefusedAnswer | None = None
         """The answer that this round asks to mend; none after a verdict."""
         self.since: datetime | None = None
@@ -136,52 +140,20 @@ class _Asking:
         return asked
 
     def _round(self, number: int, ask: Ask) -> Round:
-        now = datetime.now(UTC)
-        since = self.since or now
-        attempt = self.sitting.generation.attempt
-        deadline_at = deadline_of(self.sitting.policy, ask, since)
-        return Round(
+        return make_round(
+            self.about,
+            self.sitting,
+            ask,
             number=number,
-            attempt=attempt,
-            pause_key=f"{self.journal.slug}-{attempt}-{number}",
-            how=self.how,
-            form=build_form(self._brief(ask, number, deadline_at)),
-            ask=ask,
-            facts=facts_of(self.sitting, ask, self.route, deadline_at),
+            since=self.since,
+            to_mend=self.to_mend,
             opens_as=self._opens_as(number, ask),
-            opened_at=now,
-            since=since,
         )
-
-    def _brief(self, ask: Ask, number: int, deadline_at: datetime | None) -> Brief:
-        sitting = self.sitting
-        return Brief(
-            case=sitting.case,
-            generation=sitting.shown(ask.role),
-            score=sitting.score,
-            route=self.route,
-            policy=sitting.policy,
-            ask=ask,
-            errors=self.to_mend.errors if self.to_mend else (),
-            typed=self.to_mend.typed if self.to_mend else None,
-            fill_again=not self._repeats_exercise(),
-            deadline_at=deadline_at,
-            told=sitting.verdicts if ask.role in DECIDERS else (),
-            # Only until somebody has said something of the draft itself: nobody else is told how a colleague did.
-            probe=next(iter(sitting.probes), None) if ask.role == "reviewer" and not sitting.verdicts else None,
-            proposal=sitting.proposal if ask.role == "tie_breaker" else None,
-            earlier=self.earlier,
-            round_id=f"{self.journal.flow_run_id}/{sitting.generation.attempt}/{number}",
-        )
-
-    def _repeats_exercise(self) -> bool:
-        typed = self.to_mend.typed if self.to_mend else None
-        return isinstance(typed, dict) and self.sitting.says_exercise(typed.get("answer"))
 
     def _opens_as(self, number: int, ask: Ask) -> Literal["opened", "widened", "escalated"] | None:
         """What is told when a round opens."""
         heard = self.sitting.heard
-        if heard and heard[-1].said is None and self.journal.read(self._step("waited", number - 1), Waited):
+        if heard and heard[-1].said is None and self._waited(number - 1):
             return None
         if heard and isinstance(heard[-1].said, Silence) and heard[-1].said.meant == "widen":
             return "widened"
@@ -206,8 +178,12 @@ class _Asking:
 
     def _is_over(self, asked: Round, now: datetime) -> bool:
         """Whether it really waited, and nobody came in time."""
-        waited = self.journal.read(self._step("waited", asked.number), Waited)
-        return waited is not None and asked.overdue(now)
+        return self._waited(asked.number) and asked.overdue(now)
+
+    def _waited(self, number: int) -> bool:
+        asked = self.journal.read(self._step("round", number), Round)
+        born = asked is not None and asked.is_born_waiting
+        return born or self.journal.read(self._step("waited", number), Waited) is not None
 
     async def _silence(self, asked: Round, now: datetime) -> Silence:
         """What it means that nobody has answered a round that is closed."""
@@ -225,5 +201,8 @@ class _Asking:
         row = self._step("settled", number)
         if settled.decision == "retry" or self.journal.read(row, Told) is not None:
             return
-        await self._tell("settled", number, settled_facts(self.sitting, self.route, settled))
-        await self.journal.record(row, Told(at=datetime.now(UTC)))
+        step = self.journal.key(self._step("round", number))
+        notice = Notice(name="settled", step=step, facts=settled_facts(self.sitting, self.route, settled))
+        # Without a claim: whoever comes by again before it is recorded sends the same event, and Prefect keeps one.
+        if await send_together(self.journal.client, [(self.journal.flow_run_id, notice)]):
+            await self.journal.record(row, Told(at=datetime.now(UTC)))

@@ -15,10 +15,22 @@ from hitl_prefect.outcomes import Settlement
 from hitl_prefect.panel import Ask
 from hitl_prefect.run_pages import TAG
 
-__all__ = ["WAITING", "ask_labels", "mark_settled", "mark_waiting", "settled_name", "tag_run", "waiting_name"]
+__all__ = [
+    "WAITING",
+    "ask_labels",
+    "batch_tag",
+    "decision_tag",
+    "mark_settled",
+    "mark_waiting",
+    "settled_name",
+    "tag_run",
+    "tags_of",
+    "waiting_name",
+]
 
 WAITING = "waiting"
 """On a flow run for as long as it waits for a person."""
+_BATCH = "batch:"
 
 _ASKED = {"second": "Second opinion", "tie_breaker": "Tie-break", "escalated": "Escalated review"}
 _DECIDED = {
@@ -59,12 +71,25 @@ def ask_labels(ask: Ask) -> dict[str, str]:
     return {"hitl.role": ask.told_role, **{name: json.dumps(people) for name, people in lists.items()}}
 
 
+def tags_of(task: str, batch: str = "") -> list[str]:
+    """What marks a run as one of ours, of a task and of a batch."""
+    return [TAG, f"task:{task}", *([batch_tag(batch)] if batch else [])]
+
+
+def batch_tag(batch: str) -> str:
+    """What marks the runs of a batch."""
+    return f"{_BATCH}{batch}"
+
+
+def decision_tag(decision: str) -> str:
+    """What marks a run of a batch whose review is settled."""
+    return f"decision:{decision}"
+
+
 async def tag_run(client: PrefectClient, run_id: UUID, task: str) -> None:
     """Mark the run as one of ours and of a task, for the inbox, the upkeep and the runs page."""
-    wanted = [TAG, f"task:{task}"]
-    context = FlowRunContext.get()
-    known = context.flow_run.tags if context and context.flow_run else []
-    if set(wanted) <= set(known):
+    wanted = tags_of(task)
+    if set(wanted) <= set(_known_tags()):
         return
     # The context knows the tags from when the run began; another case of the run may have added its own since.
     tags = (await client.read_flow_run(run_id)).tags
@@ -81,13 +106,38 @@ async def mark_waiting(client: PrefectClient, run_id: UUID, name: str) -> None:
     await client.update_flow_run(run_id, name=_renamed(name), tags=tags)
 
 
-async def mark_settled(client: PrefectClient, run_id: UUID, name: str) -> bool:
-    """Name the run by how it ended, and take the tag `waiting` away; whether that was still to be done."""
-    tags = (await client.read_flow_run(run_id)).tags
+async def mark_settled(
+    client: PrefectClient, run_id: UUID, case: Case, settled: Settlement, *, is_alone: bool = False
+) -> bool:
+    """Name the run by how it ended, and take the tag `waiting` away; whether that was still to be done.
+
+    A review that asked for another attempt keeps the tag: somebody will be asked about that one. The run of a batch
+    gains its decision as a tag, by which its end is counted.
+
+    Args:
+        client: An open client.
+        run_id: The run that has waited.
+        case: What it was about.
+        settled: How it ended.
+        is_alone: Whether no other case can have changed the run's tags since it began.
+    """
+    tags = _known_tags() if is_alone else (await client.read_flow_run(run_id)).tags
     if WAITING not in tags:
         return False
-    await client.update_flow_run(run_id, name=_renamed(name), tags=[tag for tag in tags if tag != WAITING])
+    name = _renamed(settled_name(case, settled))
+    if settled.decision == "retry":
+        await client.update_flow_run(run_id, name=name)
+        return False
+    decided = [decision_tag(settled.decision)] if any(tag.startswith(_BATCH) for tag in tags) else []
+    kept = [tag for tag in tags if tag != WAITING]
+    await client.update_flow_run(run_id, name=name, tags=[*kept, *decided])
     return True
+
+
+def _known_tags() -> list[str]:
+    """The tags that the run began with, after a resume as well."""
+    context = FlowRunContext.get()
+    return context.flow_run.tags if context and context.flow_run else []
 
 
 def _renamed(name: str) -> str | None:

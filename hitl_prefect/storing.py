@@ -14,9 +14,10 @@ from hitl_prefect.configured import store_of
 from hitl_prefect.errors import ObjectMissing, OutcomeConflict
 from hitl_prefect.generating import can_help
 from hitl_prefect.outcomes import Answer, IndexEntry, Outcome, index_key, outcome_key
+from hitl_prefect.patience import STORE_S, patiently
 from hitl_prefect.protocols import PutResult, Store
 
-__all__ = ["afind_outcome", "asave_outcome", "save_outcome"]
+__all__ = ["afind_outcome", "aput_outcome", "asave_outcome", "save_outcome"]
 
 
 async def asave_outcome(outcome: Outcome[Answer], *, store: str) -> str:
@@ -35,8 +36,9 @@ async def asave_outcome(outcome: Outcome[Answer], *, store: str) -> str:
         OutcomeConflict: If another outcome of the same case already stands there; ours is kept in quarantine.
         StoreError: If the store refused, or stayed down.
     """
-    entry = IndexEntry(key=outcome_key(outcome), sha256=hashlib.sha256(outcome.stored).hexdigest())
-    return await _store(index_key(outcome.case.task, outcome.case.id), entry, outcome.stored, store)
+    return await _store(
+        index_key(outcome.case.task, outcome.case.id), _entry(outcome, outcome.stored), outcome.stored, store
+    )
 
 
 async def afind_outcome(task_name: str, case_id: str, *, store: str) -> Outcome[JsonValue] | None:
@@ -57,10 +59,28 @@ _patiently: dict[str, Any] = {
     "cache_policy": NO_CACHE,
     "persist_result": False,
     "retries": 7,
-    "retry_delay_seconds": [1, 2, 4, 8, 15, 30, 60],
+    "retry_delay_seconds": list(STORE_S),
     "retry_condition_fn": can_help,
 }
 """A store that is down for a while fails no run."""
+
+
+async def aput_outcome(outcome: Outcome[Answer], *, store: Store) -> PutResult:
+    """Store an outcome without a Prefect task, for where there are many; as patient as `asave_outcome`.
+
+    Returns:
+        `already` where the very same outcome stands there.
+
+    Raises:
+        OutcomeConflict, StoreError: As for `asave_outcome`.
+    """
+    index, body = index_key(outcome.case.task, outcome.case.id), outcome.stored
+    entry = _entry(outcome, body)
+    return await patiently(lambda: asyncio.to_thread(_put, store, index, entry, body), STORE_S)
+
+
+def _entry(outcome: Outcome[Answer], body: bytes) -> IndexEntry:
+    return IndexEntry(key=outcome_key(outcome), sha256=hashlib.sha256(body).hexdigest())
 
 
 @task(name="find_outcome", **_patiently)

@@ -70,6 +70,10 @@ class Resident(Asking):
         self._flows[run_id] = flow
         return run_id
 
+    def adopt(self, flow: Flow[Any, Any], *run_ids: str) -> None:
+        """Let `go_on` run these runs, which somebody else has created."""
+        self._flows |= dict.fromkeys(run_ids, flow)
+
     def go_on(self, run_id: str) -> str:
         """Run it until it waits again or ends, as a worker would after a resume; returns the name of its state."""
         # In a thread of its own: in a browser test Playwright's event loop runs in this one.
@@ -105,6 +109,16 @@ class Resident(Asking):
         wanted = {"event": {"prefix": ["hitl.review."]}, "related": {"id": [f"prefect.flow-run.{run_id}"]}}
         found = self._post("/events/filter", {"filter": wanted | {"order": "ASC"}, "limit": 50})["events"]
         return list(found)
+
+    def create_empty_run(self) -> str:
+        """A flow run without anything to run."""
+        flow_id = self._post("/flows/", {"name": "empty"})["id"]
+        return str(self._post("/flow_runs/", {"flow_id": flow_id, "state": {"type": "COMPLETED"}})["id"])
+
+    def artifacts(self, key: str) -> list[str]:
+        """What stands under a key among the artifacts, all versions."""
+        wanted = {"artifacts": {"key": {"any_": [key]}}, "limit": 20}
+        return [one["data"] for one in self._post("/artifacts/filter", wanted)]
 
     async def _run(self, run_id: str) -> None:
         flow = self._flows[run_id]

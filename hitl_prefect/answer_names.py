@@ -1,0 +1,113 @@
+"""Answer types by name, so that another process finds the same type again."""
+
+import importlib
+import importlib.util
+import json
+import sys
+from functools import reduce
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, get_args, get_origin
+
+from hitl_prefect.errors import ConfigError
+
+__all__ = ["answer_named", "name_of_answer"]
+
+_PLAIN: dict[str, type] = {"text": str, "whole number": int, "number": float, "truth value": bool}
+_CHOICES = "one of "
+
+
+def name_of_answer(answer: Any) -> str:
+    """What names an answer type in any process that has the same code.
+
+    Args:
+        answer: `str`, `int`, `float`, `bool`, a `Literal`, or something that stands in a module under a name.
+
+    Returns:
+        In words, or `module:Name`, or `folder/file.py:Name` where the module was run as a script.
+
+    Raises:
+        ConfigError: If no other process could find it.
+
+    >>> name_of_answer(str), name_of_answer(Literal["yes", "no"])
+    ('text', 'one of ["yes", "no"]')
+    """
+    if (plain := next((name for name, one in _PLAIN.items() if one is answer), None)) is not None:
+        return plain
+    if get_origin(answer) is Literal:
+        return _CHOICES + json.dumps(get_args(answer), ensure_ascii=False)
+    return _importable(answer)
+
+
+def answer_named(name: str) -> Any:
+    """The answer type of a name.
+
+    Raises:
+        ConfigError: If there is no such module, file or name here.
+
+    >>> answer_named("whole number"), answer_named('one of ["yes", "no"]')
+    (<class 'int'>, typing.Literal['yes', 'no'])
+    """
+    if name in _PLAIN:
+        return _PLAIN[name]
+    if name.startswith(_CHOICES):
+        return Literal[tuple(json.loads(name.removeprefix(_CHOICES)))]
+    place, _, inner = name.rpartition(":")
+    try:
+        return reduce(getattr, inner.split("."), _module(place))
+    except (ImportError, AttributeError, OSError, SyntaxError) as exc:
+        raise ConfigError(
+            f"the answer type {name!r} is not found here ({exc}): start the worker in the folder of the project that "
+            "opened the review, with the same code"
+        ) from exc
+
+
+def _importable(answer: Any) -> str:
+    inner, module = getattr(answer, "__qualname__", ""), sys.modules.get(getattr(answer, "__module__", ""))
+    if module is None or not inner or "<" in inner:
+        raise ConfigError(
+            f"answer={answer!r} has no name under which a worker could find it: define it at the top of a module"
+        )
+    place = module.__name__ if _is_importable(module) else _file_of(module, answer)
+    return f"{place}:{inner}"
+
+
+def _is_importable(module: ModuleType) -> bool:
+    """Whether its name imports it elsewhere too: not so for a script, nor for what Prefect loads from a file."""
+    spec = module.__spec__
+    return module.__name__ != "__main__" and spec is not None and not module.__name__.startswith("__prefect_loader")
+
+
+def _file_of(module: ModuleType, answer: Any) -> str:
+    path = Path(getattr(module, "__file__", None) or "")
+    if not path.name or not path.resolve().is_relative_to(Path.cwd()):
+        raise ConfigError(
+            f"answer={answer!r} stands in no file below {str(Path.cwd())!r}: move it to a module that can be imported"
+        )
+    return path.resolve().relative_to(Path.cwd()).as_posix()
+
+
+def _module(place: str) -> ModuleType:
+    if not place.endswith(".py"):
+        return importlib.import_module(place)
+    path = (Path.cwd() / place).resolve()
+    if not path.is_relative_to(Path.cwd()):
+        raise ImportError(f"{place} is not below {Path.cwd()}")
+    return _loaded(path)
+
+
+def _loaded(path: Path) -> ModuleType:
+    """The module of a file, loaded once per process."""
+    name = f"hitl_answers_{path.as_posix().encode().hex()}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{path} is no Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]

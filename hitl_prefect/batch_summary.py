@@ -1,0 +1,74 @@
+"""What became of a batch of cases, as numbers that add up, and as a table for people."""
+
+from pydantic import AwareDatetime, Field
+
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.models import utc
+
+__all__ = ["BatchSummary"]
+
+
+class BatchSummary(Frozen):
+    """What became of a batch of cases.
+
+    `cases` is the sum of `accepted`, `reviews`, `over_budget`, `held`, `failed` and `decided_before`.
+    """
+
+    batch: str
+    """Names the batch: the same cases, task and model are the same batch."""
+    task: str
+    cases: int = Field(ge=0)
+    """Good lines of the source."""
+    accepted: int = Field(default=0, ge=0)
+    """Decided by the model alone."""
+    reviews: int = Field(default=0, ge=0)
+    """Cases that went to people, those in a group included."""
+    forms: int = Field(default=0, ge=0)
+    """Forms that were opened for them."""
+    over_budget: int = Field(default=0, ge=0)
+    """Decided by the policy, since the day had no review left."""
+    held: int = Field(default=0, ge=0)
+    """Left undecided, since the day had no review left; the next run of the batch goes on with them."""
+    failed: int = Field(default=0, ge=0)
+    """Cases that the model could not be asked about; the next run of the batch asks again."""
+    decided_before: int = Field(default=0, ge=0)
+    """Cases that had an outcome already."""
+    bad_lines: int = Field(default=0, ge=0)
+    """Lines that tell no case, set aside."""
+    cost_usd: float | None = Field(default=None, ge=0)
+    """What the model calls cost, as far as it is known."""
+    seconds: float = Field(default=0, ge=0)
+    """Wall time of the runs of the batch."""
+    people: dict[str, int] = Field(default_factory=dict)
+    """How the reviews ended, by decision: once the last one is settled."""
+    ended_at: AwareDatetime | None = None
+    """When the last review was settled; `None` while some wait."""
+
+    def markdown(self) -> str:
+        """The summary as a table, in which nothing is empty that was counted."""
+        counted = [(words, getattr(self, name)) for name, words in _TOLD.items()]
+        rows = [f"| {words} | {count:,} |" for words, count in counted if count]
+        rows += [f"| of them: {_DECIDED.get(one, one)} | {count:,} |" for one, count in self.people.items()]
+        cost = "unknown" if self.cost_usd is None else f"{self.cost_usd:,.4f} USD"
+        head = f"**Batch `{self.batch}` of `{self.task}`: {self.cases:,} cases.** {self._standing}"
+        return "\n".join(
+            [head, "", "| | |", "| --- | ---: |", *rows, f"| cost | {cost} |", f"| time | {self.seconds:,.1f} s |"]
+        )
+
+    @property
+    def _standing(self) -> str:
+        if self.ended_at is not None:
+            return f"Every review is settled, the last one {utc(self.ended_at)}."
+        return f"{self.forms:,} forms wait for people." if self.forms else "Nobody has to be asked."
+
+
+_TOLD = {
+    "accepted": "decided by the model alone",
+    "decided_before": "had an outcome already",
+    "reviews": "sent to people",
+    "over_budget": "decided by the policy, over the day's reviews",
+    "held": "held for another day, over the day's reviews",
+    "failed": "failed: the model could not be asked",
+    "bad_lines": "lines set aside",
+}
+_DECIDED = {"approve": "approved", "edit": "edited", "reject": "rejected", "fallback": "took the fallback"}

@@ -1,0 +1,119 @@
+"""That the last review of a batch is settled: said once, whoever settles it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple, get_args
+from uuid import NAMESPACE_URL, UUID, uuid5
+from weakref import WeakKeyDictionary
+
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.logging import get_logger
+
+from hitl_prefect.batch_summary import BatchSummary
+from hitl_prefect.journal import create_row, read_row
+from hitl_prefect.outcomes import Settlement
+from hitl_prefect.signposts import WAITING, batch_tag, decision_tag
+from hitl_prefect.together import Together
+
+__all__ = ["ENDED", "SUMMARY", "artifact_key", "atell_batch_end"]
+
+SUMMARY = "hitl-batch-summary"
+"""The row of the batch's flow run that holds its summary; once it is there, all reviews are open."""
+ENDED = "hitl-batch-ended"
+"""The row that says that the end has been told."""
+
+
+def artifact_key(batch: str) -> str:
+    """Under which key the summary of a batch stands among the artifacts."""
+    return f"hitl-batch-{batch}"
+
+
+async def atell_batch_end(client: PrefectClient, batch_run_id: str, batch: str) -> bool:
+    """Tell the batch's summary once its last review is settled; whether it was told now.
+
+    Told are the artifact `hitl-batch-<batch>`, anew and with how the reviews ended, and the event `hitl.batch.ended`.
+    Reviews that are settled beside each other look together. What goes wrong is logged and fails no review.
+    """
+    if not batch_run_id:
+        return False
+    looked = _Look(client, batch_run_id, batch)
+    return looked.batch in await _looks.setdefault(client, Together(_look)).give(looked)
+
+
+class _Look(NamedTuple):
+    client: PrefectClient
+    run_id: str
+    batch: str
+
+
+_looks: "WeakKeyDictionary[PrefectClient, Together[_Look, set[str]]]" = WeakKeyDictionary()
+"""By client, and so by event loop."""
+
+
+async def _look(given: Sequence[_Look]) -> set[str]:
+    """Those of the batches whose end was told now."""
+    return {one.batch for one in dict.fromkeys(given) if await _look_at(one)}
+
+
+async def _look_at(one: _Look) -> bool:
+    try:
+        if await _count(one.client, one.batch, WAITING):
+            return False
+        return await _tell(one.client, UUID(one.run_id))
+    except (PrefectHTTPStatusError, httpx.TransportError, ValueError) as exc:
+        # The class alone: an error of the server repeats what was sent.
+        get_logger("hitl").warning("the end of batch %s could not be told (%s)", one.batch, type(exc).__name__)
+        return False
+
+
+async def _tell(client: PrefectClient, run_id: UUID) -> bool:
+    found = await read_row(client, run_id, SUMMARY)
+    if found is None or not await create_row(client, run_id, ENDED, "{}"):
+        return False
+    summary = await _closed(client, BatchSummary.model_validate_json(found[0]))
+    await _show(client, run_id, summary)
+    await _send(client, run_id, summary)
+    return True
+
+
+async def _closed(client: PrefectClient, summary: BatchSummary) -> BatchSummary:
+    decisions = get_args(Settlement.model_fields["decision"].annotation)
+    counted = {one: await _count(client, summary.batch, decision_tag(one)) for one in decisions if one != "retry"}
+    people = {one: count for one, count in counted.items() if count}
+    return summary.model_copy(update={"people": people, "ended_at": datetime.now(UTC)})
+
+
+async def _count(client: PrefectClient, batch: str, tag: str) -> int:
+    wanted = {"flow_runs": {"tags": {"all_": [batch_tag(batch), tag]}}}
+    found = await client.request("POST", "/flow_runs/count", json=wanted)
+    return int(found.raise_for_status().json())
+
+
+async def _show(client: PrefectClient, run_id: UUID, summary: BatchSummary) -> None:
+    made = ArtifactCreate(
+        key=artifact_key(summary.batch),
+        type="markdown",
+        data=summary.markdown(),
+        description=f"Batch {summary.batch} of {summary.task}: every review is settled",
+        flow_run_id=run_id,
+    )
+    await client.create_artifact(made)
+
+
+async def _send(client: PrefectClient, run_id: UUID, summary: BatchSummary) -> None:
+    event = {
+        "id": str(uuid5(NAMESPACE_URL, f"{run_id}/{ENDED}")),
+        "event": "hitl.batch.ended",
+        "occurred": datetime.now(UTC).isoformat(),
+        "resource": {
+            "prefect.resource.id": f"hitl.batch.{summary.batch}",
+            "prefect.resource.name": f"{summary.task}/{summary.batch}",
+            "hitl.task": summary.task,
+        },
+        "related": [{"prefect.resource.id": f"prefect.flow-run.{run_id}", "prefect.resource.role": "flow-run"}],
+        "payload": summary.model_dump(mode="json"),
+    }
+    (await client.request("POST", "/events", json=[event])).raise_for_status()

@@ -1,0 +1,31 @@
+"""The flow of a review: it runs once somebody has answered, and never asks the model for the draft under review."""
+
+from typing import Any
+
+from prefect import flow
+from pydantic import JsonValue
+
+from hitl_prefect.detached.parameters import ReviewParameters, thaw
+from hitl_prefect.detached.settling import asettle
+from hitl_prefect.outcomes import Outcome
+
+__all__ = ["review"]
+
+
+@flow(name="review", validate_parameters=False)
+async def review(
+    case: str,
+    task: str,
+    store: str,
+    batch: str = "",
+    asked: str = "",
+    kept: dict[str, Any] | None = None,
+) -> Outcome[JsonValue]:
+    """Settle one review: with what a person said, or as the policy declares for nobody coming.
+
+    Runs again from the top whenever it goes on; what it did stands in the inputs of the flow run.
+    """
+    parameters = ReviewParameters.model_validate(
+        {"case": case, "task": task, "store": store, "batch": batch, "asked": asked, "kept": kept}
+    )
+    return await asettle(await thaw(parameters))

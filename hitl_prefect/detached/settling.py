@@ -1,0 +1,73 @@
+"""From an answered form to the outcomes: of the case it was about, and of all others that it answers."""
+
+import asyncio
+
+from pydantic import JsonValue
+
+from hitl_prefect.concluding import conclude
+from hitl_prefect.configured import store_of
+from hitl_prefect.deciding import decide
+from hitl_prefect.detached.asked import Detached, Member
+from hitl_prefect.detached.batch_ends import atell_batch_end
+from hitl_prefect.errors import ConfigError, OutcomeConflict
+from hitl_prefect.journal import Journal, open_journal
+from hitl_prefect.opening import Opened
+from hitl_prefect.outcomes import Outcome
+from hitl_prefect.protocols import Store
+from hitl_prefect.spending import within_budget
+from hitl_prefect.storing import aput_outcome
+
+__all__ = ["asettle"]
+
+_AT_A_TIME = 8
+"""Outcomes of a group that are stored side by side."""
+
+
+async def asettle(asked: Detached) -> Outcome[JsonValue]:
+    """The stored outcome of a review; of a group, that of the case that the form was about.
+
+    Raises:
+        ConfigError: Outside a flow run.
+        StoreError: If an outcome could not be stored, after retries; the verdict is not lost, a retry finishes.
+    """
+    async with open_journal(asked.case, is_alone=True) as journal:
+        if journal is None:
+            raise ConfigError("a review needs a flow run: open it with `aopen_reviews`")
+        with within_budget(asked.policy):
+            outcome = await _decided(journal, asked)
+        store = await store_of(asked.store)
+        await aput_outcome(outcome, store=store)
+        await _store_members(asked, outcome, store)
+        if asked.batch:
+            await atell_batch_end(journal.client, asked.batch_run_id, asked.batch)
+    return outcome
+
+
+async def _decided(journal: Journal, asked: Detached) -> Outcome[JsonValue]:
+    if before := journal.read("outcome", Outcome[JsonValue]):
+        return before
+    opened = Opened(case=asked.case, policy=asked.policy, model=asked.model, draft=asked.attempt.generation)
+    return await decide(journal, opened, first=asked.attempt, group=asked.group)
+
+
+async def _store_members(asked: Detached, outcome: Outcome[JsonValue], store: Store) -> None:
+    at_a_time = asyncio.Semaphore(_AT_A_TIME)
+
+    async def put(member: Member) -> OutcomeConflict | None:
+        async with at_a_time:
+            try:
+                await aput_outcome(_of_member(member, outcome, asked), store=store)
+            except OutcomeConflict as exc:
+                return exc
+        return None
+
+    conflicts = [found for found in await asyncio.gather(*map(put, asked.members)) if found]
+    if conflicts:
+        # All others are stored; each of these is kept in quarantine.
+        raise conflicts[0]
+
+
+def _of_member(member: Member, outcome: Outcome[JsonValue], asked: Detached) -> Outcome[JsonValue]:
+    """What the form decided for a case that it was not about."""
+    made = member.attempt
+    return conclude(member.case, made.generation, made.score, made.route, outcome.review, policy=asked.policy)

@@ -1,0 +1,202 @@
+"""Reviews in flow runs of their own: opened without a process, settled from what is frozen in them."""
+
+import asyncio
+import gc
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from prefect.client.orchestration import get_client
+
+from hitl_prefect.batch_summary import BatchSummary
+from hitl_prefect.detached import Detached, aopen_reviews, arepair_reviews
+from hitl_prefect.detached.batch_ends import SUMMARY, atell_batch_end
+from hitl_prefect.detached.deployment import ensure_review_deployment
+from hitl_prefect.detached.flow import review
+from hitl_prefect.detached.opening import OPENING, Opening
+from hitl_prefect.journal import create_row
+from hitl_prefect.policy import Policy
+from tests.prefect.resident import Resident
+from tests.prefect.reviews_at_hand import DRAFT, a_case, a_member, a_review
+from tests.servers.machine import wait_until
+
+# Prefect opens a client for an async flow, asks it for the result storage, and never closes it.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """So that no later test finds those clients."""
+    yield
+    gc.collect()
+
+
+def opened(resident: Resident, *reviews: Detached) -> list[str]:
+    """Open them as a batch does."""
+    with resident.connected():
+        runs = [str(run_id) for run_id in asyncio.run(aopen_reviews(reviews))]
+    resident.adopt(review, *runs)
+    return runs
+
+
+def test_a_review_waits_from_the_beginning_and_ships_what_was_approved(resident):
+    """No process has run before the answer; the form, the labels and the event are those of any other review."""
+    asked = a_review(resident.store, policy=Policy(min_confidence=0.9, error_cost=10))
+    (run,) = opened(resident, asked)
+    before = resident.run(run)
+    resident.answer(run, decision="approve")
+    resident.go_on(run)
+
+    (outcome,) = resident.outcomes(run)
+    assert (before["state"]["name"], before["run_count"], before["name"]) == (
+        "Suspended",
+        0,
+        f"Review: detached · case {asked.case.id}",
+    )
+    assert sorted(before["tags"]) == ["hitl", "task:detached", "waiting"]
+    assert before["labels"]["hitl.expected_loss"] == pytest.approx(4)
+    assert (outcome["decision"], outcome["final_answer"], outcome["deployment"]) == ("approve", DRAFT, "hitl")
+    assert outcome["generation"]["sha256"] == asked.attempt.generation.sha256
+    wait_until(lambda: [one["event"] for one in resident.told(run)][:1] == ["hitl.review.opened"], "it is told")
+
+
+def test_opened_again_it_is_the_same_review(resident):
+    """However often a batch is started again; another draft of the same case is another review."""
+    case = a_case()
+    one, other = a_review(resident.store, case=case), a_review(resident.store, case=case, answer={**DRAFT, "words": 4})
+    (first, again), (third,) = opened(resident, one, one), opened(resident, other)
+
+    assert (first == again, first == third) == (True, False)
+
+
+def test_an_answer_that_does_not_apply_is_asked_again_in_the_same_run(resident):
+    """The second round is like any other."""
+    (run,) = opened(resident, a_review(resident.store, policy=Policy(reviewers=["ada"])))
+    resident.answer(run, decision="edit", answer={**DRAFT, "words": "many"}, reviewer="ada")
+    first = resident.go_on(run)
+    resident.answer(run, decision="edit", answer={**DRAFT, "words": 7}, reviewer="ada")
+    resident.go_on(run)
+
+    (outcome,) = resident.outcomes(run)
+    assert (first, outcome["final_answer"], outcome["decided_by"]) == ("Suspended", {**DRAFT, "words": 7}, "human")
+
+
+def test_another_attempt_asks_the_model_and_then_the_person(resident):
+    """Only then: the frozen draft is never made again."""
+    model = resident.drafting({**DRAFT, "subject": "Sorry"})
+    (run,) = opened(resident, a_review(resident.store, model=model, policy=Policy(max_attempts=2)))
+    resident.answer(run, decision="retry", guidance="Be polite.")
+    resident.go_on(run)
+    resident.answer(run, decision="approve")
+    resident.go_on(run)
+
+    (outcome,) = resident.outcomes(run)
+    assert (outcome["final_answer"]["subject"], [one["generation"]["answer"] for one in outcome["earlier"]]) == (
+        "Sorry",
+        [DRAFT],
+    )
+
+
+def test_the_deadline_acts_although_nothing_ran_before(resident):
+    """Nobody came: the policy's end, decided by the deadline."""
+    (run,) = opened(resident, a_review(resident.store, policy=Policy(deadline_s=1, on_deadline="reject")))
+    wait_until(lambda: any(str(one.run_id) == run for one in resident.chase()), "it is woken")
+    resident.go_on(run)
+
+    (outcome,) = resident.outcomes(run)
+    assert (outcome["decision"], outcome["decided_by"]) == ("reject", "deadline")
+
+
+@pytest.mark.parametrize("answer", ["{{ 7 * 7 }}", {"__prefect_kind": "jinja", "template": "{{ 7 * 7 }}"}])
+def test_what_a_model_wrote_is_never_evaluated(resident, answer):
+    """Prefect evaluates such objects among the parameters of a run that is created."""
+    case = a_case(answer=Any if isinstance(answer, dict) else str)
+    case = case.model_copy(update={"answer": dict[str, str] if isinstance(answer, dict) else str})
+    (run,) = opened(resident, a_review(resident.store, case=case, answer=answer))
+    packed = json.loads(resident.run(run)["parameters"]["asked"])
+
+    assert packed["attempt"]["generation"]["answer"] == answer
+
+
+def test_a_large_draft_is_kept_in_the_store_and_named_by_its_sha256(resident):
+    """Prefect takes 512 kB of parameters; changed in the store, nothing of it applies."""
+    (run, other) = opened(
+        resident, *(a_review(resident.store, case=a_case(f"{letter * 600_000}")) for letter in ("a", "b"))
+    )
+    resident.answer(run, decision="approve")
+    resident.go_on(run)
+    kept = resident.run(other)["parameters"]["kept"]
+    path = resident.folder / "outcomes" / kept["key"]
+    path.write_bytes(path.read_bytes().replace(b"Late", b"Paid"))
+    resident.answer(other, decision="approve")
+
+    assert (resident.go_on(other), resident.outcomes(other)) == ("Failed", [])
+    assert "was changed after the review was opened" in resident.run(other)["state"]["message"]
+    assert len(resident.outcomes(run)) == 1
+
+
+def test_one_form_answers_a_group_and_each_outcome_says_so(resident):
+    """The members' own drafts stay beside the answer."""
+    policy = Policy()
+    asked = a_review(resident.store, policy=policy, members=(a_member(policy), a_member(policy)))
+    (run,) = opened(resident, asked)
+    shown = resident.description(run)
+    resident.answer(run, decision="edit", answer={**DRAFT, "words": 9})
+    resident.go_on(run)
+
+    outcomes = resident.outcomes(run)
+    group = {"case": asked.case.id, "draft_sha256": asked.attempt.generation.sha256, "size": 3}
+    assert {one["case"]["id"] for one in outcomes} == set(asked.group)
+    assert [one["review"]["group"] for one in outcomes] == [group] * 3
+    assert [one["final_answer"]["words"] for one in outcomes] == [9] * 3
+    assert all(case in shown for case in asked.group)
+
+
+def test_a_half_opened_review_is_completed_from_its_own_parameters(resident):
+    """Whoever opened it died before its form stood there."""
+    asked = a_review(resident.store)
+    run = asyncio.run(_half_opened(resident, asked))
+    with resident.connected():
+        repaired = [str(one) for one in asyncio.run(arepair_reviews(timedelta(0)))]
+        again = asyncio.run(arepair_reviews(timedelta(0)))
+    resident.adopt(review, run)
+    resident.answer(run, decision="approve")
+    resident.go_on(run)
+
+    assert (run in repaired, UUID(run) in again, len(resident.outcomes(run))) == (True, False, 1)
+    assert OPENING not in resident.run(run)["tags"]
+
+
+async def _half_opened(resident: Resident, asked: Detached) -> str:
+    with resident.connected():
+        async with get_client() as client:
+            deployment = await ensure_review_deployment(client)
+            body = await Opening(asked).body()
+    made = resident.api.post(f"/deployments/{deployment}/create_flow_run/bulk", json=[body]).raise_for_status()
+    return str(made.json()["results"][0]["flow_run_id"])
+
+
+def test_the_last_review_of_a_batch_tells_its_summary_once(resident):
+    """With how all of them ended; not before the batch has opened all of its reviews."""
+    batch, batch_run = f"b-{uuid4().hex[:8]}", resident.create_empty_run()
+    one, other = opened(resident, *(a_review(resident.store, batch=batch, batch_run_id=batch_run) for _ in range(2)))
+    summary = BatchSummary(batch=batch, task="detached", cases=3, accepted=1, reviews=2, forms=2)
+    for run, decision in ((one, "approve"), (other, "reject")):
+        resident.answer(run, decision=decision)
+        resident.go_on(run)
+    early = resident.artifacts(f"hitl-batch-{batch}")
+    told = asyncio.run(_tell(resident, batch_run, summary))
+
+    (artifact,) = resident.artifacts(f"hitl-batch-{batch}")
+    assert (early, told) == ([], [True, False])
+    assert ("approved | 1" in artifact, "rejected | 1" in artifact) == (True, True)
+
+
+async def _tell(resident: Resident, batch_run: str, summary: BatchSummary) -> list[bool]:
+    with resident.connected():
+        async with get_client() as client:
+            await create_row(client, UUID(batch_run), SUMMARY, summary.model_dump_json())
+            return [await atell_batch_end(client, batch_run, summary.batch) for _ in range(2)]

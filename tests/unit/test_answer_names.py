@@ -1,0 +1,56 @@
+"""Answer types by name: any process with the same code finds the same type."""
+
+from typing import Literal
+
+import pytest
+
+from hitl_prefect.answer_names import answer_named, name_of_answer
+from hitl_prefect.errors import ConfigError
+from hitl_prefect.models import Usage
+
+_SCRIPT = "from pydantic import BaseModel\n\nclass Invoice(BaseModel):\n    total: float\n"
+
+
+@pytest.mark.parametrize("answer", [str, int, float, bool, Literal["a", 'b"', 3], Usage])
+def test_a_type_is_found_under_its_name(answer):
+    assert answer_named(name_of_answer(answer)) == answer
+
+
+def test_a_type_of_a_script_is_found_by_its_file(tmp_path, monkeypatch):
+    """Prefect runs flows from files that no module name imports."""
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "invoices.py").write_text(_SCRIPT)
+    monkeypatch.chdir(tmp_path)
+    found = answer_named("flows/invoices.py:Invoice")
+
+    assert (found.__name__, list(found.model_fields)) == ("Invoice", ["total"])
+    assert answer_named("flows/invoices.py:Invoice") is found
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("no_such_module:Invoice", "No module named"),
+        ("hitl_prefect.models:NoSuch", "has no attribute"),
+        ("../outside.py:Invoice", "is not below"),
+        ("missing.py:Invoice", "No such file"),
+    ],
+)
+def test_what_is_not_there_says_what_to_do(name, told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=told) as caught:
+        answer_named(name)
+
+    assert "start the worker in the folder of the project" in str(caught.value)
+
+
+def test_a_type_without_a_name_is_refused():
+    """Before anything is opened."""
+
+    class Inner:
+        pass
+
+    with pytest.raises(ConfigError, match="define it at the top of a module"):
+        name_of_answer(Inner)
+    with pytest.raises(ConfigError, match="define it at the top of a module"):
+        name_of_answer(list[str] | None)
