@@ -24,6 +24,7 @@ from hitl_prefect.desk import Round
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.inbox import runs_where
 from hitl_prefect.notices import PATIENCE, Notice, Schedule, tell
+from hitl_prefect.worker.claims import Claim
 
 __all__ = [
     "Chased",
@@ -99,7 +100,9 @@ async def arevive_dead_runs(silence: timedelta = SILENCE) -> list[UUID]:
     """
     before = datetime.now(UTC) - silence
     async with get_client() as client:
-        running = [run async for run in runs_where(client, StateType.RUNNING) if run.deployment_id]
+        found = [run async for run in runs_where(client, StateType.RUNNING) if run.deployment_id]
+        # Workers of type `hitl` look after each other's runs, and know sooner who is alive.
+        running = [run for run in found if run.state is None or Claim.of(run.state.message) is None]
         return [run.id for run in running if await _revive(client, run, before)]
 
 

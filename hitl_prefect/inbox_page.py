@@ -6,8 +6,9 @@ left out, the next one shows.
 """
 
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from hitl_prefect.reasons import reason_in_words
 from hitl_prefect.run_pages import ours
 from hitl_prefect.waiting import Waiting
 
-__all__ = ["KEY", "arefresh_inbox", "refresh_inbox", "refresh_page", "render_page"]
+__all__ = ["KEY", "arefresh_inbox", "pages_postponed", "refresh_inbox", "refresh_page", "render_page"]
 
 KEY = "hitl-inbox"
 """The artifact's key: `{UI}/artifacts/key/hitl-inbox`."""
@@ -83,10 +84,26 @@ def refresh_inbox() -> None:
 
 async def refresh_page(client: PrefectClient, run_id: UUID) -> None:
     """Write the page anew from a run, unless that is dear and was done a moment ago; never fails the run."""
+    if postpone := _postponed.get():
+        postpone()
+        return
     async with _never_failing():
         before = await _page_before(client)
         if not await _is_left_alone(client, before):
             await _write(client, before, run_id)
+
+
+_postponed: ContextVar[Callable[[], None] | None] = ContextVar("hitl_pages_postponed", default=None)
+
+
+@contextmanager
+def pages_postponed(postpone: Callable[[], None]) -> Iterator[None]:
+    """Within the block no run writes the page: `postpone` is called instead, and somebody calls `arefresh_inbox`."""
+    token = _postponed.set(postpone)
+    try:
+        yield
+    finally:
+        _postponed.reset(token)
 
 
 @asynccontextmanager

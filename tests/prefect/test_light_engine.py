@@ -1,0 +1,213 @@
+"""The engine of `hitl worker`, on a real server: the states that a run goes through, and what is told about it."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from prefect import Flow, flow, get_run_logger
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import Pause
+from prefect.logging.handlers import APILogHandler
+from prefect.runtime import flow_run as current_run
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_LEVEL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.states import Suspended
+
+from hitl_prefect.chasing import arevive_dead_runs
+from hitl_prefect.errors import StoreDenied
+from hitl_prefect.worker.claims import Claim
+from hitl_prefect.worker.light_engine import LightEngine
+from hitl_prefect.worker.taking_over import TakingOver
+from tests.servers.prefect import PrefectServer
+
+ADA, BOB = Claim.mine("ada's"), Claim(worker="bob's", place="0", pid=1, began=1)
+"""Two workers, of which the second is on another machine."""
+
+
+@flow
+async def stand_in(said: str) -> None:
+    """Does what a review does to its run."""
+    get_run_logger().info("run %s says %s", current_run.id, said)
+    if said == "wait again":
+        async with get_client() as client:
+            answer = await client.set_flow_run_state(UUID(current_run.id), Suspended(pause_key="again"))
+        raise Pause(state=answer.state)
+    if said == "no bucket":
+        raise StoreDenied("bucket 'outcomes': no permission; ask its owner")
+    if said == "a bug":
+        raise ValueError("what the model wrote")
+
+
+@dataclass
+class Bench:
+    """Due runs of a flow, and a look at them."""
+
+    client: PrefectClient
+    pool: str
+
+    async def due(self, made: Flow[Any, Any], **parameters: Any) -> FlowRun:
+        """A scheduled run of a deployment."""
+        flow_id = await self.client.create_flow(made)
+        name = f"light-{uuid4().hex[:8]}"
+        deployment = await self.client.create_deployment(flow_id=flow_id, name=name, work_pool_name=self.pool)
+        run = await self.client.create_flow_run_from_deployment(deployment, parameters=parameters, tags=["hitl"])
+        return await self.client.read_flow_run(run.id)
+
+    async def states(self, run: FlowRun) -> list[tuple[str, str | None]]:
+        """Name and message of each state that it was in."""
+        found = await self.client.read_flow_run_states(run.id)
+        return [(state.name or "", state.message) for state in sorted(found, key=lambda state: state.timestamp)]
+
+    async def lines(self, run: FlowRun) -> list[str]:
+        """What its page shows as its log."""
+        await APILogHandler.aflush()
+        wanted = {"logs": {"flow_run_id": {"any_": [str(run.id)]}}, "sort": "TIMESTAMP_ASC"}
+        found: list[dict[str, Any]] = (await self.client.request("POST", "/logs/filter", json=wanted)).json()
+        return [line["message"] for line in found]
+
+
+@pytest.fixture
+async def bench(prefect_server: PrefectServer) -> AsyncIterator[Bench]:
+    settings = {
+        PREFECT_API_URL: prefect_server.api_url,
+        PREFECT_LOGGING_TO_API_ENABLED: True,
+        PREFECT_LOGGING_LEVEL: "INFO",
+    }
+    with temporary_settings(settings):
+        async with get_client() as client:
+            pool = f"light-{uuid4().hex[:8]}"
+            await client.request("POST", "/work_pools/", json={"name": pool, "type": "hitl"})
+            yield Bench(client, pool)
+        await APILogHandler.aflush()
+
+
+async def test_a_run_goes_through_true_states_and_its_log_is_on_its_page(bench: Bench):
+    run = await bench.due(stand_in, said="hello")
+
+    await LightEngine(stand_in, bench.client, ADA).run(run)
+
+    by_ada = ADA.written
+    assert (await bench.states(run))[1:] == [("Pending", by_ada), ("Running", by_ada), ("Completed", "done")]
+    assert await bench.lines(run) == [f"run {run.id} says hello", "done"]
+
+
+async def test_a_run_that_waits_again_is_left_waiting(bench: Bench):
+    run = await bench.due(stand_in, said="wait again")
+
+    left = await LightEngine(stand_in, bench.client, ADA).run(run)
+
+    now = (await bench.client.read_flow_run(run.id)).state
+    assert left is not None
+    assert now is not None
+    assert (now.id, now.name) == (left.id, "Suspended")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("no bucket", "StoreDenied: bucket 'outcomes': no permission; ask its owner"),
+        ("a bug", "ValueError at test_light_engine.py:N"),
+    ],
+)
+async def test_a_failed_run_says_why_and_never_what_a_model_wrote(bench: Bench, said: str, told: str):
+    run = await bench.due(stand_in, said=said)
+
+    await LightEngine(stand_in, bench.client, ADA).run(run)
+
+    name, message = (await bench.states(run))[-1]
+    assert (name, re.sub(r":\d+$", ":N", message or "")) == ("Failed", told)
+    assert (await bench.lines(run))[-1] == message
+
+
+async def test_of_two_workers_one_runs_a_run_and_the_other_leaves_it(bench: Bench):
+    run = await bench.due(stand_in, said="hello")
+    engines = [LightEngine(stand_in, bench.client, claim) for claim in (ADA, BOB)]
+
+    ended = await asyncio.gather(*(engine.run(run.model_copy(deep=True)) for engine in engines))
+
+    assert [state.name for state in ended if state] == ["Completed"]
+    assert len(await bench.states(run)) == 4
+
+
+async def test_a_completed_run_is_not_run_again_by_a_worker_that_listed_it_before(bench: Bench):
+    run = await bench.due(stand_in, said="hello")
+    await LightEngine(stand_in, bench.client, ADA).run(run.model_copy(deep=True))
+
+    again = await LightEngine(stand_in, bench.client, BOB).run(run)
+
+    assert again is None
+    assert (await bench.states(run))[-1] == ("Completed", "done")
+
+
+Left = Callable[[Claim], Awaitable[FlowRun]]
+
+
+@pytest.fixture
+async def left(bench: Bench) -> Left:
+    """A run that is Running under a claim, and that nobody runs."""
+
+    async def made(claim: Claim) -> FlowRun:
+        run = await bench.due(stand_in, said="hello")
+        for kind in ("PENDING", "RUNNING"):
+            state = {"type": kind, "message": claim.written}
+            await bench.client.request(
+                "POST", "/flow_runs/{id}/set_state", path_params={"id": run.id}, json={"state": state}
+            )
+        return run
+
+    return made
+
+
+async def test_the_run_of_a_dead_process_is_taken_over_once_by_all_workers_together(bench: Bench, left: Left):
+    run = await left(ADA.model_copy(update={"began": ADA.began - 1}))
+    workers = [ADA.model_copy(update={"worker": f"w-{number}"}) for number in range(3)]
+    takers = [TakingOver(bench.client, bench.pool, mine=one, runs_here=lambda: ()) for one in workers]
+
+    taken = await asyncio.gather(*(taker.look() for taker in takers))
+
+    names = [name for name, _ in await bench.states(run)]
+    assert [one for some in taken for one in some] == [run.id]
+    assert names == ["Scheduled", "Pending", "Running", "AwaitingRetry"]
+
+
+async def test_the_run_of_a_live_process_is_left_alone(bench: Bench, left: Left):
+    run = await left(ADA)
+    other = ADA.model_copy(update={"worker": "another in this process"})
+
+    taken = await TakingOver(bench.client, bench.pool, mine=other, runs_here=lambda: ()).look()
+
+    assert taken == []
+    assert (await bench.states(run))[-1] == ("Running", ADA.written)
+
+
+async def test_the_run_of_a_worker_elsewhere_is_taken_over_when_it_is_offline(bench: Bench, left: Left):
+    run = await left(BOB)
+    await bench.client.send_worker_heartbeat(bench.pool, BOB.worker)
+    taking_over = TakingOver(bench.client, bench.pool, mine=ADA, runs_here=lambda: ())
+
+    while_online = await taking_over.look()
+    await bench.client.request("DELETE", f"/work_pools/{bench.pool}/workers/{BOB.worker}")
+    when_offline = await taking_over.look()
+
+    assert (while_online, when_offline) == ([], [run.id])
+
+
+async def test_what_a_worker_let_go_of_it_takes_up_again(bench: Bench, left: Left):
+    let_go, runs = await left(ADA), await left(ADA)
+
+    taken = await TakingOver(bench.client, bench.pool, mine=ADA, runs_here=lambda: {runs.id}).look()
+
+    assert taken == [let_go.id]
+
+
+async def test_the_upkeep_leaves_a_workers_runs_to_the_workers(bench: Bench, left: Left):
+    run = await left(BOB)
+
+    revived = await arevive_dead_runs(timedelta(0))
+
+    assert run.id not in revived
