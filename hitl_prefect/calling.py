@@ -30,8 +30,10 @@ _heard: dict[str, tuple[int, float]] = {}
 
 
 @asynccontextmanager
-async def model_to_ask(model: str) -> AsyncIterator[Provider]:
+async def model_to_ask(model: str, known: Provider | None = None) -> AsyncIterator[Provider]:
     """The provider of `provider:name` or of a block; its calls hold the shared slots, and none begins past the budget.
+
+    Whoever asks the same model many times gives the provider that is `known`: a block is not read again.
 
     Slots are held only while a call is under way. Record the answer within the block: at its end the tokens that were
     used beyond the estimate are taken too, which may have to wait.
@@ -40,7 +42,7 @@ async def model_to_ask(model: str) -> AsyncIterator[Provider]:
         ConfigError: If there is no such model, or the file that `HITL_PRICES` names cannot be read.
     """
     price_table()
-    provider = await provider_of(model)
+    provider = known or await provider_of(model)
     called = _CalledDecider(provider, provider) if isinstance(provider, Decider) else _Called(provider)
     yield called
     await _settle(provider.name, called.beyond)

@@ -1,0 +1,42 @@
+"""What can be wrong with a batch before its source is read."""
+
+import re
+
+from prefect.runtime import flow_run
+
+from hitl_prefect.answer_names import name_of_answer
+from hitl_prefect.concluding import fallback_of
+from hitl_prefect.configured import store_of
+from hitl_prefect.errors import ConfigError
+from hitl_prefect.forms import check_form
+from hitl_prefect.judging import check_scoring
+from hitl_prefect.many.batch import Wanted
+from hitl_prefect.opening import check_reviewers, make_case
+from hitl_prefect.routing import check_rules
+from hitl_prefect.spending import check_prices
+
+__all__ = ["check"]
+
+_NAME = re.compile(r"[a-z0-9-]{1,64}")
+
+
+async def check(wanted: Wanted, batch: str | None) -> None:
+    """Find everything that can be wrong about asking the model, asking people and keeping what they say.
+
+    Raises:
+        ConfigError: If something that a case will need is missing or cannot be honoured.
+    """
+    if flow_run.id is None:
+        raise ConfigError("resolve_cases needs a flow run: call it in the body of a function with @flow")
+    if batch is not None and not _NAME.fullmatch(batch):
+        raise ConfigError(f"batch={batch!r} is no name: 1 to 64 lower-case letters, digits and dashes")
+    policy, any_case = wanted.policy, make_case("any", task=wanted.task, case_id="any", answer=wanted.answer)
+    check_form(wanted.answer)
+    name_of_answer(wanted.answer)
+    check_rules(policy, wanted.answer)
+    check_reviewers(any_case, policy)
+    if "fallback" in (policy.on_deadline, policy.over_budget):
+        fallback_of(any_case, policy)
+    await store_of(wanted.store)
+    await check_scoring(policy, wanted.model)
+    await check_prices(policy, wanted.model)

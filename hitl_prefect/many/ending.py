@@ -1,0 +1,77 @@
+"""What is said when every case of a batch has come to something."""
+
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.runtime import flow_run
+
+from hitl_prefect.batch_summary import BatchSummary
+from hitl_prefect.detached.batch_ends import SUMMARY, artifact_key, atell_batch_end
+from hitl_prefect.errors import ProviderError
+from hitl_prefect.journal import create_row
+from hitl_prefect.many.batch import Batch
+
+__all__ = ["end", "summary_of"]
+
+_SHOWN = 10
+"""How many failed cases are named in the log."""
+
+
+def summary_of(batch: Batch, bad_lines: int, seconds: float) -> BatchSummary:
+    """What the ledger says, in numbers."""
+    counts = batch.ledger.counts()
+    names = ("accepted", "over_budget", "held", "failed", "decided_before")
+    return BatchSummary(
+        batch=batch.name,
+        task=batch.wanted.task,
+        cases=sum(counts.values()),
+        reviews=counts.get("opened", 0),
+        forms=batch.ledger.forms(),
+        bad_lines=bad_lines,
+        cost_usd=batch.ledger.cost_usd(),
+        seconds=round(seconds, 3),
+        **{name: counts.get(name, 0) for name in names},
+    )
+
+
+async def end(client: PrefectClient, batch: Batch, summary: BatchSummary) -> BatchSummary:
+    """Show the summary, and leave it where the last review finds it.
+
+    Raises:
+        ProviderError: If every case that was asked about has failed.
+    """
+    _tell_failures(batch, summary)
+    made = ArtifactCreate(
+        key=artifact_key(batch.name),
+        type="markdown",
+        data=summary.markdown(),
+        description=f"Batch {batch.name} of {summary.task}",
+        flow_run_id=UUID(str(flow_run.id)),
+    )
+    await client.create_artifact(made)
+    await _leave(client, UUID(batch.run_id), summary)
+    # A further run of the batch, for what was held or failed, has its own end.
+    batch.ledger.forget_fact("run_id")
+    await atell_batch_end(client, batch.run_id, batch.name)
+    return summary
+
+
+async def _leave(client: PrefectClient, run_id: UUID, summary: BatchSummary) -> None:
+    text = summary.model_dump_json()
+    if not await create_row(client, run_id, SUMMARY, text):
+        # A retry of the run that has ended before: what it counts now holds.
+        await client.delete_flow_run_input(run_id, SUMMARY)
+        await create_row(client, run_id, SUMMARY, text)
+
+
+def _tell_failures(batch: Batch, summary: BatchSummary) -> None:
+    if not summary.failed:
+        return
+    first = batch.ledger.problems(_SHOWN)
+    for number, case_id, problem in first:
+        get_run_logger().warning("line %d, case %s failed: %s", number, case_id, problem)
+    if summary.failed == summary.cases - summary.decided_before:
+        raise ProviderError(f"all {summary.failed} cases failed, the first one: {first[0][2]}")
+    get_run_logger().warning("%d cases failed; run the batch again to ask about them", summary.failed)

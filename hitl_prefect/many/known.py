@@ -1,0 +1,64 @@
+"""Which cases of a batch have an outcome already: one listing of the store, and a look at those that are ours."""
+
+import asyncio
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
+from hitl_prefect.errors import ConfigError, ObjectMissing
+from hitl_prefect.many.batch import Batch
+from hitl_prefect.outcomes import IndexEntry, Outcome, index_key, index_prefix
+from hitl_prefect.patience import STORE_S, patiently
+from hitl_prefect.protocols import Store
+
+__all__ = ["pass_over_decided"]
+
+_AT_A_TIME = 500
+"""Cases per look into the ledger."""
+_READS = 32
+"""Outcomes that are read at once."""
+
+
+async def pass_over_decided(batch: Batch) -> None:
+    """Mark the cases that have an outcome in the store: nobody is asked about them.
+
+    Raises:
+        ConfigError: If one was decided with another prompt.
+        StoreError: If the store refused, or stayed down.
+    """
+    prefix = index_prefix(batch.wanted.task)
+    keys = await patiently(lambda: asyncio.to_thread(batch.target.keys, prefix), STORE_S)
+    for start in range(0, len(keys), _AT_A_TIME):
+        ids = [key.removeprefix(prefix).removesuffix(".json") for key in keys[start : start + _AT_A_TIME]]
+        ours = batch.ledger.undecided(ids)
+        for first in range(0, len(ours), _READS):
+            await _look(batch, ours[first : first + _READS])
+
+
+async def _look(batch: Batch, ours: Sequence[tuple[int, str]]) -> None:
+    found = await asyncio.gather(*(_outcome(batch, case_id) for _, case_id in ours))
+    decided = [(place, one) for (place, _), one in zip(ours, found, strict=True) if one is not None]
+    for place, outcome in decided:
+        _check(batch, place, outcome)
+    batch.ledger.settle([place for place, _ in decided], "decided_before")
+
+
+async def _outcome(batch: Batch, case_id: str) -> Outcome[JsonValue] | None:
+    return await patiently(lambda: asyncio.to_thread(_read, batch.target, batch.wanted.task, case_id), STORE_S)
+
+
+def _read(target: Store, task: str, case_id: str) -> Outcome[JsonValue] | None:
+    try:
+        entry = IndexEntry.model_validate_json(target.get(index_key(task, case_id)))
+        return Outcome[JsonValue].model_validate_json(target.get(entry.key))
+    except ObjectMissing:
+        return None
+
+
+def _check(batch: Batch, place: int, outcome: Outcome[JsonValue]) -> None:
+    kept = batch.ledger.read(place)
+    if outcome.case.prompt_sha256 != kept.case.prompt_sha256:
+        raise ConfigError(
+            f"line {kept.number}: case {kept.case.id!r} of task {kept.case.task!r} was decided on "
+            f"{outcome.decided_at:%Y-%m-%d} with another prompt: one case has one outcome; give this one another id"
+        )

@@ -1,0 +1,27 @@
+"""Store the outcome that the ledger keeps of a case, to the letter."""
+
+from prefect import get_run_logger
+
+from hitl_prefect.errors import OutcomeConflict
+from hitl_prefect.many.batch import Batch
+from hitl_prefect.many.ledger import Kept, State
+from hitl_prefect.storing import aput_outcome
+
+__all__ = ["store_kept"]
+
+
+async def store_kept(batch: Batch, kept: Kept, state: State) -> State:
+    """Store it; returns what the case has come to: `state`, for the ledger.
+
+    Where somebody else has decided the case since the batch began, theirs stands and ours is kept in quarantine.
+
+    Raises:
+        StoreError: If the store refused, or stayed down; the next run of the batch stores the same bytes.
+    """
+    assert kept.outcome is not None, f"case {kept.case.id!r} has no outcome to store"  # noqa: S101
+    try:
+        await aput_outcome(kept.outcome, store=batch.target)
+    except OutcomeConflict as exc:
+        get_run_logger().warning("line %d, case %s: decided elsewhere meanwhile: %s", kept.number, kept.case.id, exc)
+        return "decided_before"
+    return state

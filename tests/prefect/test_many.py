@@ -1,0 +1,221 @@
+"""Many cases in one flow run: what is stored, what waits for people, and what a further run does."""
+
+import gc
+import json
+
+import pytest
+from prefect.settings import PREFECT_HOME, temporary_settings
+
+from flows.resolve_batch import resolve_batch
+from hitl_prefect.canonical import sha256_of
+from hitl_prefect.detached.flow import review
+from hitl_prefect.errors import BudgetSpent, ConfigError, ProviderDenied, ProviderError
+from hitl_prefect.models import Usage
+from hitl_prefect.outcomes import Outcome
+from hitl_prefect.policy import Grouping, Policy
+from hitl_prefect.providers.scripted import Step, register
+from hitl_prefect.stores.folder import FolderStore
+from tests.servers.prefect import post
+
+# Prefect opens a client for an async flow, asks it for the result storage, and never closes it.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collected():
+    """So that no later test finds those clients."""
+    yield
+    gc.collect()
+
+
+BAR = Policy(min_confidence=0.8)
+
+
+class Desk:
+    """Runs batches of one task of its own, against a real Prefect server."""
+
+    def __init__(self, resident, folder, task):
+        self.resident, self.folder, self.task = resident, folder, task
+        self.store = FolderStore(folder / "outcomes")
+
+    def model(self, *steps):
+        """A model that says so, call by call: `yes 0.9` is an answer and its confidence; the last one repeats."""
+        return register(self.task, [_step(said) for said in steps])
+
+    def run(self, cases, **parameters):
+        """One flow run; returns its summary."""
+        given = {"task": self.task, "model": f"scripted:{self.task}", "store": self.store.url, "policy": BAR}
+        home = {PREFECT_HOME: self.folder / "home"}
+        with self.resident.connected(), temporary_settings(home):
+            return resolve_batch(source=self.file(cases), **{**given, "in_flight": 1, **parameters})
+
+    def file(self, cases):
+        path = self.folder / "cases.jsonl"
+        path.write_text("".join(one if isinstance(one, str) else json.dumps(one) + "\n" for one in cases))
+        return str(path)
+
+    def outcomes(self):
+        """By case id."""
+        found = [Outcome.model_validate_json(self.store.get(key)) for key in self.store.keys("outcomes/")]
+        return {one.case.id: one for one in found}
+
+    def reviews(self):
+        """The flow runs that wait for a person, by the case that their form shows."""
+        wanted = {"flow_runs": {"tags": {"all_": [f"task:{self.task}", "waiting"]}}, "limit": 200}
+        return {run["parameters"]["case"]: run for run in post(self.resident.api, "/flow_runs/filter", wanted).json()}
+
+    def artifact(self, key):
+        found = self.resident.api.get(f"/artifacts/{key}/latest")
+        return found.raise_for_status().json()["data"]
+
+
+def _step(said):
+    if isinstance(said, Exception):
+        return said
+    answer, confidence = said.split()
+    text = json.dumps({"answer": answer, "confidence": float(confidence)})
+    return Step(text=text, usage=Usage(input_tokens=1, output_tokens=1))
+
+
+@pytest.fixture
+def desk(resident, tmp_path, request):
+    return Desk(resident, tmp_path, f"many-{sha256_of(request.node.name)[:12]}")
+
+
+def cases(count, first=1):
+    return [{"id": f"c{number}", "prompt": f"Is it {number}?"} for number in range(first, first + count)]
+
+
+def counts(summary):
+    """What is told, without what is zero."""
+    names = ("cases", "accepted", "reviews", "forms", "over_budget", "held", "failed", "decided_before", "bad_lines")
+    return {name: getattr(summary, name) for name in names if getattr(summary, name)}
+
+
+def test_sure_answers_are_stored_and_the_others_wait_in_runs_of_their_own(desk):
+    """A bad line is set aside with its number, and the rest goes on; the run ends without waiting."""
+    desk.model("yes 0.9", "no 0.5", "yes 0.95")
+    summary = desk.run([*cases(2), "{half\n", *cases(1, first=3)])
+
+    assert counts(summary) == {"cases": 3, "accepted": 2, "reviews": 1, "forms": 1, "bad_lines": 1}
+    assert {name: one.final_answer for name, one in desk.outcomes().items()} == {"c1": "yes", "c3": "yes"}
+    assert {case: run["state"]["name"] for case, run in desk.reviews().items()} == {"c2": "Suspended"}
+    assert json.loads((desk.folder / "cases.jsonl.bad.jsonl").read_text())["number"] == 3
+    assert "decided by the model alone | 2" in desk.artifact(f"hitl-batch-{summary.batch}")
+    assert "**3 of 3 cases**" in desk.artifact(f"hitl-batch-{summary.batch}-progress")
+
+
+def test_the_summary_says_once_that_the_last_review_is_settled(desk, resident):
+    """And how the reviews ended; the outcomes of people are beside those of the model."""
+    desk.model("yes 0.9", "no 0.5", "no 0.4")
+    summary = desk.run(cases(3))
+    before = desk.artifact(f"hitl-batch-{summary.batch}")
+    for decision, run in zip(("approve", "reject"), desk.reviews().values(), strict=True):
+        resident.adopt(review, run["id"])
+        resident.answer(run["id"], decision=decision, **({"reason": "no"} if decision == "reject" else {}))
+        assert resident.go_on(run["id"]) == "Completed"
+
+    after = desk.artifact(f"hitl-batch-{summary.batch}")
+    assert "2 forms wait for people" in before
+    assert "Every review is settled" in after
+    assert "approved | 1" in after
+    assert sorted(one.decision for one in desk.outcomes().values()) == ["accept", "approve", "reject"]
+
+
+def test_a_further_run_of_the_same_cases_asks_nobody(desk):
+    """Neither the model nor people: the ledger knows what came of each."""
+    model = desk.model("yes 0.9", "no 0.5")
+    first = desk.run(cases(2))
+    second = desk.run(cases(2))
+
+    assert (model.calls, len(desk.reviews())) == (2, 1)
+    assert (second.batch, counts(second)) == (first.batch, counts(first))
+
+
+def test_an_id_that_occurs_twice_is_refused_before_the_model_is_asked(desk):
+    model = desk.model("yes 0.9")
+
+    with pytest.raises(ConfigError, match="'c1' in lines 1 and 3, 'c2' in lines 2 and 4"):
+        desk.run([*cases(2), *cases(2)])
+    assert (model.calls, desk.outcomes()) == (0, {})
+
+
+def test_a_case_that_was_decided_before_is_passed_over(desk):
+    """Also by another batch; one that was decided with another prompt is refused."""
+    model = desk.model("yes 0.9")
+    desk.run(cases(2))
+    summary = desk.run(cases(3))
+
+    assert (counts(summary), model.calls) == ({"cases": 3, "accepted": 1, "decided_before": 2}, 3)
+    with pytest.raises(ConfigError, match=r"line 1: case 'c1' .* with another prompt"):
+        desk.run([{"id": "c1", "prompt": "Is it another?"}])
+
+
+def test_a_dry_run_asks_nobody(desk):
+    model = desk.model("yes 0.9")
+    summary = desk.run([*cases(2), "no json\n"], dry_run=True)
+
+    assert (counts(summary), model.calls, desk.outcomes()) == ({"cases": 2, "bad_lines": 1}, 0, {})
+
+
+def test_a_case_that_failed_is_told_and_asked_about_by_the_next_run(desk):
+    model = desk.model("yes 0.9", ProviderDenied("no"), "yes 0.9")
+    first = desk.run(cases(2))
+    second = desk.run(cases(2))
+
+    assert counts(first) == {"cases": 2, "accepted": 1, "failed": 1}
+    assert (counts(second), model.calls) == ({"cases": 2, "accepted": 2}, 3)
+
+
+def test_a_run_whose_cases_have_all_failed_has_failed(desk):
+    desk.model(ProviderDenied("the key is wrong"))
+
+    with pytest.raises(ProviderError, match="all 2 cases failed, the first one: ProviderDenied: the key is wrong"):
+        desk.run(cases(2))
+
+
+def test_the_highest_expected_losses_take_the_reviews_of_the_day(desk):
+    """What is held is asked about when there is room again; the model is not asked anew."""
+    model = desk.model("yes 0.5", "yes 0.1", "yes 0.3")
+    first = desk.run(cases(3), policy=BAR.model_copy(update={"max_reviews_per_day": 2}))
+    held = sorted(desk.reviews())
+    second = desk.run(cases(3), policy=BAR.model_copy(update={"max_reviews_per_day": 3}))
+
+    assert (counts(first), held) == ({"cases": 3, "reviews": 2, "forms": 2, "held": 1}, ["c2", "c3"])
+    assert (counts(second), model.calls) == ({"cases": 3, "reviews": 3, "forms": 3}, 3)
+
+
+def test_over_the_budget_the_policy_decides_where_it_says_so(desk):
+    desk.model("yes 0.5")
+    policy = Policy(min_confidence=0.8, max_reviews_per_day=0, over_budget="fallback", fallback="unknown")
+    summary = desk.run(cases(2), policy=policy)
+
+    assert counts(summary) == {"cases": 2, "over_budget": 2}
+    found = {(one.decided_by, one.decision, one.final_answer) for one in desk.outcomes().values()}
+    assert found == {("policy", "fallback", "unknown")}
+
+
+def test_one_form_answers_the_cases_whose_drafts_say_the_same(desk):
+    """The first ones are asked about by themselves, and each form has its members."""
+    desk.model("yes 0.5", "no 0.5", "yes 0.4", "yes 0.3")
+    policy = Policy(min_confidence=0.8, grouping=Grouping(one_by_one=1))
+    summary = desk.run(cases(4), policy=policy)
+
+    assert counts(summary) == {"cases": 4, "reviews": 4, "forms": 3}
+    asked = {case: json.loads(run["parameters"]["asked"]) for case, run in desk.reviews().items()}
+    members = {case: [one["case"]["id"] for one in about.get("members", ())] for case, about in asked.items()}
+    assert members == {"c1": [], "c2": [], "c3": ["c4"]}
+
+
+def test_a_budget_of_money_holds_for_the_whole_batch(desk, tmp_path, monkeypatch):
+    """The next run goes on where a higher one lets it."""
+    prices = tmp_path / "prices.json"
+    price = {"input": 500_000, "output": 500_000}
+    prices.write_text(json.dumps({"prices": {"scripted": {"*": price}}}))
+    monkeypatch.setenv("HITL_PRICES", str(prices))
+    model = desk.model("yes 0.9")
+
+    with pytest.raises(BudgetSpent, match=r"the batch has spent \$2 of max_cost_usd=2"):
+        desk.run(cases(4), policy=BAR.model_copy(update={"max_cost_usd": 2}))
+    summary = desk.run(cases(4), policy=BAR.model_copy(update={"max_cost_usd": 9}))
+    assert (model.calls, counts(summary), summary.cost_usd) == (4, {"cases": 4, "accepted": 4}, 4)
