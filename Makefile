@@ -5,7 +5,8 @@ BIN := .venv/bin
 # --without-pip and pip's own --python: Debian ships venv without ensurepip.
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all check bench bench-scoring bench-throughput bench-inbox screenshots clean
+.PHONY: demo test test-all check bench bench-scoring bench-throughput bench-inbox
+.PHONY: bench-reviews bench-many bench-scaled bench-soak screenshots clean
 
 demo: .venv/.demo
 	$(BIN)/hitl demo $(ARGS)
@@ -37,6 +38,20 @@ bench-throughput: .venv/.dev
 
 bench-inbox: .venv/.dev
 	$(BIN)/python -m benchmarks.inbox $(ARGS)
+
+bench-reviews: .venv/.dev
+	$(BIN)/python -m benchmarks.reviews $(ARGS)
+
+bench-many: .venv/.dev
+	$(BIN)/python -m benchmarks.many $(ARGS)
+
+# PostgreSQL and Redis: apt-get install -y --no-install-recommends postgresql redis-server
+bench-scaled: .venv/.dev
+	$(INSTALL) --editable '.[learn,dev,scale]'
+	$(BIN)/python -m benchmarks.scaled $(ARGS)
+
+bench-soak: .venv/.dev
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 screenshots: .venv/.dev
 	HITL_FULL=1 HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest $$(grep -l 'import picture$$' tests/browser/test_*.py)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hitl_prefect._version import __version__
 
 if TYPE_CHECKING:
+    from hitl_prefect.batch_summary import BatchSummary
     from hitl_prefect.batches import (
         FetchedBatch,
         ReadyCase,
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
         revive_dead_runs,
     )
     from hitl_prefect.concluding import conclude
+    from hitl_prefect.detached import Detached, Member, aopen_reviews, arepair_reviews, open_reviews, repair_reviews
     from hitl_prefect.generating import agenerate, generate
     from hitl_prefect.inbox_page import arefresh_inbox, refresh_inbox
     from hitl_prefect.judging import ascore, score
+    from hitl_prefect.many import aresolve_cases, resolve_cases
     from hitl_prefect.messages import Image, Message
     from hitl_prefect.models import Case, Generation, Route, Score
     from hitl_prefect.outcomes import Outcome, Review, Verdict
@@ -44,10 +47,13 @@ if TYPE_CHECKING:
     from hitl_prefect.storing import asave_outcome, save_outcome
 
 __all__ = [
+    "BatchSummary",
     "Case",
+    "Detached",
     "FetchedBatch",
     "Generation",
     "Image",
+    "Member",
     "Message",
     "Outcome",
     "Policy",
@@ -64,10 +70,13 @@ __all__ = [
     "aend_overdue_reviews",
     "afetch_batches",
     "agenerate",
+    "aopen_reviews",
     "arefresh_inbox",
     "aremind_reviewers",
+    "arepair_reviews",
     "areport_reviewers",
     "aresolve_case",
+    "aresolve_cases",
     "areview",
     "arevive_dead_runs",
     "asave_outcome",
@@ -78,10 +87,13 @@ __all__ = [
     "end_overdue_reviews",
     "fetch_batches",
     "generate",
+    "open_reviews",
     "refresh_inbox",
     "remind_reviewers",
+    "repair_reviews",
     "report_reviewers",
     "resolve_case",
+    "resolve_cases",
     "review",
     "revive_dead_runs",
     "route",
@@ -91,6 +103,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "batch_summary": ("BatchSummary",),
     "batches": (
         "FetchedBatch",
         "ReadyCase",
@@ -110,8 +123,10 @@ _HOME = {
         "revive_dead_runs",
     ),
     "concluding": ("conclude",),
+    "detached": ("Detached", "Member", "aopen_reviews", "arepair_reviews", "open_reviews", "repair_reviews"),
     "generating": ("agenerate", "generate"),
     "inbox_page": ("arefresh_inbox", "refresh_inbox"),
+    "many": ("aresolve_cases", "resolve_cases"),
     "messages": ("Image", "Message"),
     "models": ("Case", "Generation", "Route", "Score"),
     "outcomes": ("Outcome", "Review", "Verdict"),
