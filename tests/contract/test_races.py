@@ -2,25 +2,32 @@
 
 import multiprocessing
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
-from hitl_prefect.errors import OutcomeConflict
+from hitl_prefect.errors import OutcomeConflict, StoreUnavailable
 from hitl_prefect.protocols import Store
 from hitl_prefect.stores.once import quarantine_key
 
 KEY = "outcomes/v1/task=invoices/dt=2026-01-02/c1.json"
 WRITERS = 16
+TRIES = 20
 
 
 def put(store: Store, body: bytes) -> str:
-    try:
-        return store.put_once(KEY, body)
-    except OutcomeConflict:
-        return "conflict"
+    """As `save_outcome` does: again where the store says that this can help, as it may where 16 writers announce."""
+    for _ in range(TRIES):
+        try:
+            return store.put_once(KEY, body)
+        except OutcomeConflict:
+            return "conflict"
+        except StoreUnavailable:
+            time.sleep(0.2)
+    return "unavailable"
 
 
 def race(stores: Sequence[Store], bodies: Sequence[bytes]) -> list[str]:
