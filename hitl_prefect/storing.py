@@ -65,8 +65,13 @@ _patiently: dict[str, Any] = {
 """A store that is down for a while fails no run."""
 
 
-async def aput_outcome(outcome: Outcome[Answer], *, store: Store) -> PutResult:
+async def aput_outcome(outcome: Outcome[Answer], *, store: Store, stored: bytes | None = None) -> PutResult:
     """Store an outcome without a Prefect task, for where there are many; as patient as `asave_outcome`.
+
+    Args:
+        outcome: What to keep.
+        store: Where.
+        stored: Its canonical bytes, where they are known.
 
     Returns:
         `already` where the very same outcome stands there.
@@ -74,7 +79,7 @@ async def aput_outcome(outcome: Outcome[Answer], *, store: Store) -> PutResult:
     Raises:
         OutcomeConflict, StoreError: As for `asave_outcome`.
     """
-    index, body = index_key(outcome.case.task, outcome.case.id), outcome.stored
+    index, body = index_key(outcome.case.task, outcome.case.id), stored or outcome.stored
     entry = _entry(outcome, body)
     return await patiently(lambda: asyncio.to_thread(_put, store, index, entry, body), STORE_S)
 

@@ -71,8 +71,8 @@ def _keep(batch: Batch, kept: Kept, attempt: Attempt) -> Kept:
     """Keep an attempt, or the outcome that it is where the policy accepts it."""
     if attempt.route.action == "accept":
         outcome = conclude(kept.case, attempt.generation, attempt.score, attempt.route, policy=batch.wanted.policy)
-        batch.ledger.keep_outcome(kept.place, outcome)
-        return kept._replace(attempt=attempt, outcome=outcome)
+        stored = batch.ledger.keep_outcome(kept.place, outcome)
+        return kept._replace(attempt=attempt, outcome=outcome, stored=stored)
     loss = expected_loss(batch.wanted.policy, attempt.generation, attempt.score)
     alike = _alike(batch, kept.case, attempt.generation)
     batch.ledger.keep_attempt(kept.place, attempt, alike=alike, loss=loss)

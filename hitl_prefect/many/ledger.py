@@ -51,7 +51,9 @@ class Kept(NamedTuple):
     attempt: Attempt | None
     """The draft with its score and route."""
     outcome: Outcome | None
-    """What is to be stored, to the letter: it stays so when another run stores it."""
+    """What is to be stored; it stays so when another run stores it."""
+    stored: bytes | None = None
+    """The same to the letter."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -167,10 +169,11 @@ class Ledger:
         """
         self._keep(place, "attempt", attempt.model_dump_json(), True, alike, loss, _cost(attempt))
 
-    def keep_outcome(self, place: int, outcome: Outcome[Any]) -> None:
-        """Keep what is about to be stored; the draft is a part of it."""
-        is_review = outcome.route.action == "review"
-        self._keep(place, "outcome", outcome.stored.decode(), is_review, None, None, _cost(outcome))
+    def keep_outcome(self, place: int, outcome: Outcome[Any]) -> bytes:
+        """Keep what is about to be stored, and return it to the letter; the draft is a part of it."""
+        is_review, stored = outcome.route.action == "review", outcome.stored
+        self._keep(place, "outcome", stored.decode(), is_review, None, None, _cost(outcome))
+        return stored
 
     def _keep(self, *row: Any) -> None:
         self._rows.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?, ?, ?)", row)

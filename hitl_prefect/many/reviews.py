@@ -98,6 +98,6 @@ async def _conclude(batch: Batch, kept: Kept) -> None:
     if kept.outcome is None:
         at = datetime.now(UTC)
         outcome = conclude_unasked(kept.case, _attempt(kept), policy=batch.wanted.policy, at=at)
-        batch.ledger.keep_outcome(kept.place, outcome)
-        kept = kept._replace(outcome=outcome)
+        stored = batch.ledger.keep_outcome(kept.place, outcome)
+        kept = kept._replace(outcome=outcome, stored=stored)
     batch.ledger.settle([kept.place], await store_kept(batch, kept, "over_budget"))

@@ -20,7 +20,7 @@ async def store_kept(batch: Batch, kept: Kept, state: State) -> State:
     """
     assert kept.outcome is not None, f"case {kept.case.id!r} has no outcome to store"  # noqa: S101
     try:
-        await aput_outcome(kept.outcome, store=batch.target)
+        await aput_outcome(kept.outcome, store=batch.target, stored=kept.stored)
     except OutcomeConflict as exc:
         get_run_logger().warning("line %d, case %s: decided elsewhere meanwhile: %s", kept.number, kept.case.id, exc)
         return "decided_before"

@@ -57,9 +57,8 @@ class AnthropicProvider:
         """
         asked = asked_of_messages(self.model, self._endpoint.limited(request))
         with translated(Call(self.model, self._endpoint, request.messages), anthropic):
-            async with asyncio.timeout(self._endpoint.timeout_s):
-                messages = (await client_of(self._endpoint, _client)).messages
-                answered = await exchange_either(messages, asked, on_text, MessageBody, MessageAssembly)
+            async with asyncio.timeout(self._endpoint.timeout_s), client_of(self._endpoint, _client) as client:
+                answered = await exchange_either(client.messages, asked, on_text, MessageBody, MessageAssembly)
                 return message_reply(answered, self.model)
 
     def batches(self) -> Batches:

@@ -74,8 +74,7 @@ class OpenAIProvider:
             ProviderDenied: It cannot.
         """
         with translated(Call(self.model, self._endpoint, request.messages), openai):
-            async with asyncio.timeout(self._endpoint.timeout_s):
-                client = await client_of(self._endpoint, _client)
+            async with asyncio.timeout(self._endpoint.timeout_s), client_of(self._endpoint, _client) as client:
                 return await self._ask(client, self._endpoint.limited(request), on_text)
 
     def batches(self) -> Batches:
@@ -104,8 +103,7 @@ class OpenAIProvider:
         """
         asked = asked_of_decisions(self.model, messages, questions)
         with translated(Call(self.model, self._endpoint, messages), openai):
-            async with asyncio.timeout(self._endpoint.timeout_s):
-                client = await client_of(self._endpoint, _client)
+            async with asyncio.timeout(self._endpoint.timeout_s), client_of(self._endpoint, _client) as client:
                 return decided(await exchange(client.decisions, asked, DecisionBody), self.model, questions)
 
     async def _ask(self, client: openai.AsyncOpenAI, request: Request, on_text: OnText | None) -> Reply:
