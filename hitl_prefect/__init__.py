@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from hitl_prefect.judging import ascore, score
     from hitl_prefect.many import aresolve_cases, resolve_cases
     from hitl_prefect.messages import Image, Message
-    from hitl_prefect.models import Case, Generation, Route, Score
+    from hitl_prefect.models import Attempt, Case, Generation, Route, Score
     from hitl_prefect.outcomes import Outcome, Review, Verdict
     from hitl_prefect.people import Probes, SecondOpinion
-    from hitl_prefect.policy import Policy, Rule
+    from hitl_prefect.policy import Grouping, Policy, Rule
     from hitl_prefect.reporting import areport_reviewers, report_reviewers
     from hitl_prefect.resolving import aresolve_case, resolve_case
     from hitl_prefect.reviewing import areview, review
@@ -47,11 +47,13 @@ if TYPE_CHECKING:
     from hitl_prefect.storing import asave_outcome, save_outcome
 
 __all__ = [
+    "Attempt",
     "BatchSummary",
     "Case",
     "Detached",
     "FetchedBatch",
     "Generation",
+    "Grouping",
     "Image",
     "Member",
     "Message",
@@ -128,10 +130,10 @@ _HOME = {
     "inbox_page": ("arefresh_inbox", "refresh_inbox"),
     "many": ("aresolve_cases", "resolve_cases"),
     "messages": ("Image", "Message"),
-    "models": ("Case", "Generation", "Route", "Score"),
+    "models": ("Attempt", "Case", "Generation", "Route", "Score"),
     "outcomes": ("Outcome", "Review", "Verdict"),
     "people": ("Probes", "SecondOpinion"),
-    "policy": ("Policy", "Rule"),
+    "policy": ("Grouping", "Policy", "Rule"),
     "reporting": ("areport_reviewers", "report_reviewers"),
     "resolving": ("aresolve_case", "resolve_case"),
     "reviewing": ("areview", "review"),

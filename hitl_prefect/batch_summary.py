@@ -11,7 +11,8 @@ __all__ = ["BatchSummary"]
 class BatchSummary(Frozen):
     """What became of a batch of cases.
 
-    `cases` is the sum of `accepted`, `reviews`, `over_budget`, `held`, `failed` and `decided_before`.
+    `cases` is the sum of `accepted`, `reviews`, `over_budget`, `held`, `failed` and `decided_before`. Not so for a dry
+    run, which asks nobody: there the rest of `cases` would be asked about, and `cost_usd` is what that might cost.
     """
 
     batch: str
@@ -36,7 +37,7 @@ class BatchSummary(Frozen):
     bad_lines: int = Field(default=0, ge=0)
     """Lines that tell no case, set aside."""
     cost_usd: float | None = Field(default=None, ge=0)
-    """What the model calls cost, as far as it is known."""
+    """What the model calls cost, as far as it is known; `None` where it is not known of any."""
     seconds: float = Field(default=0, ge=0)
     """Wall time of the runs of the batch."""
     people: dict[str, int] = Field(default_factory=dict)

@@ -70,9 +70,10 @@ class Policy(People):
     and Anthropic, where its key is in the environment. `None`: no second model; whom a scorer names itself, such as the
     decider of `decisions`, is still asked."""
     max_cost_usd: float | None = Field(default=None, gt=0)
-    """US dollars that one flow run may spend on models, drafts and scorers' questions of all of its cases together; the
-    run stops with `BudgetSpent` before the call that would begin beyond it. Calls under way at that moment may pass it
-    by what they cost; calls that failed are not counted, since nobody says what they cost."""
+    """US dollars that one flow run may spend on models, drafts and scorers' questions of all of its cases together, and
+    `resolve_cases` over all runs of its batch. It stops with `BudgetSpent` before the call that would begin beyond it.
+    Calls under way at that moment may pass it by what they cost; calls that failed are not counted, since nobody says
+    what they cost."""
     max_attempts: int = Field(default=3, ge=1, le=20)
     """How often the model may try, the first time included."""
     max_reviews_per_day: int | None = Field(default=None, ge=0)
