@@ -25,8 +25,11 @@ async def worker(
 ) -> int:
     """Run the reviews that people have answered, in this process, until Ctrl-C.
 
+    Start it in the folder of the project: the types of answers are found from there.
+
     Args:
-        pool: Work pool of type `hitl`; made, with the deployment `review/hitl`, where it is missing.
+        pool: Work pool of type `hitl`, the same as the `work_pool` of `resolve_cases`; made, with the deployment
+            `review/hitl`, where it is missing.
         limit: Reviews at a time.
         once: Run what is due now, and end.
     """

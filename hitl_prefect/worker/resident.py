@@ -36,7 +36,7 @@ class HitlWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     type = "hitl"
     job_configuration = BaseJobConfiguration
     entrypoint: ClassVar[str] = "hitl_prefect.detached.flow.review"
-    """The flow that it runs; every other is refused."""
+    """The flow that it runs; every other is refused. Written out, since what opens reviews is not loaded here."""
     _description = "Run the reviews of hitl_prefect in one resident process, instead of in a new one for each."
     _display_name = "HITL reviews"
 
@@ -106,13 +106,13 @@ class HitlWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             self._serving.drop()
 
     def _begin(self) -> None:
-        from hitl_prefect.worker.attending import Source
+        from hitl_prefect.worker.attending import RunSource
         from hitl_prefect.worker.claims import Claim
         from hitl_prefect.worker.serving import Serving
 
         limit = self._limit or LIMIT
         queues = tuple(sorted(self._work_queues))
-        source = Source(
+        source = RunSource(
             pool=self._work_pool_name, queues=queues, ahead_s=self._prefetch_seconds, at_once=_ROUNDS * limit
         )
         self._serving = Serving(
@@ -153,13 +153,13 @@ class HitlWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
 
 
 def check_type(pool: "WorkPool") -> None:
-    """Whether a work pool is for reviews alone.
+    """Refuse a work pool that is not for reviews alone.
 
     Raises:
-        ConfigError: If it is not: its runs are not ours to refuse.
+        ConfigError: If it is of another type: its runs are not ours to refuse.
     """
     if pool.type != HitlWorker.type:
         raise ConfigError(
             f"work pool {pool.name!r} is of type {pool.type!r}: a worker of type {HitlWorker.type!r} would refuse its "
-            "runs. Name a pool of that type"
+            f"runs. Name a pool of type {HitlWorker.type!r}, or one that does not exist yet: it is made"
         )
