@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue, model_validator
 from hitl_prefect.answer_names import answer_named, name_of_answer
 from hitl_prefect.canonical import sha256_of
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.models import Attempt, Case, Sha256
+from hitl_prefect.models import Attempt, Case
 from hitl_prefect.panel import Sitting
 from hitl_prefect.policy import Policy
 
@@ -29,15 +29,15 @@ class Detached(Frozen):
     """Draft, score and route to a person; frozen from here on."""
     policy: Policy
     model: str
-    """Who is asked where a reviewer wants another attempt."""
+    """`provider:name`, or the name of a saved block: asked only where a reviewer wants another attempt."""
     store: str
-    """Where the outcome is kept."""
+    """Where the outcome is kept: `folder:` path, `s3://` URL, or the name of a saved block."""
     members: tuple[Member, ...] = ()
     """The other cases that this form answers."""
     batch: str = Field(default="", pattern=r"^[a-z0-9-]{0,64}$")
     """The batch that it belongs to, if any."""
     batch_run_id: str = ""
-    """The flow run that tells the batch's summary."""
+    """The flow run whose summary is told once the last review of the batch is settled; empty: nothing is told."""
 
     @model_validator(mode="after")
     def _is_sent_to_a_person(self) -> Self:
@@ -86,10 +86,3 @@ class Detached(Frozen):
 
 def _typed(case: Case, answer: Any) -> Case:
     return case.model_copy(update={"answer": answer})
-
-
-class Kept(Frozen):
-    """Where the whole of a large review stands in its store."""
-
-    key: str
-    sha256: Sha256

@@ -16,7 +16,7 @@ ENTRYPOINT = "hitl_prefect.detached.flow.review"
 
 
 async def ensure_review_deployment(client: PrefectClient, work_pool: str = POOL) -> UUID:
-    """The deployment `review/hitl`, made with its work pool where one of them is missing.
+    """The deployment `review/hitl`, made with its work pool where one of them is missing; moved where it has another.
 
     Args:
         client: An open Prefect client.

@@ -38,6 +38,9 @@ _PER_CALL = 100
 """As many as Prefect's bulk endpoint takes."""
 _AT_A_TIME = 8
 """Reviews whose rows are written side by side: more only wait for the database."""
+_TRIES = 20
+_PAUSE_S = 0.5
+"""Between two tries to create those that Prefect left out: it does so to single ones where SQLite is locked."""
 
 
 class Opening:
@@ -88,7 +91,8 @@ async def aopen_reviews(reviews: Sequence[Detached], *, work_pool: str = POOL) -
 
     Args:
         reviews: What people are asked.
-        work_pool: Where the runs go on once somebody has answered.
+        work_pool: Where the runs go on once somebody has answered: of type `hitl`, for `hitl worker`; or an existing
+            one of any type whose workers have this package and the answer types.
 
     Returns:
         The flow runs, in the same order.
@@ -129,10 +133,6 @@ async def complete(client: PrefectClient, opened: Sequence[tuple[UUID, Opening]]
     await asyncio.gather(*(_finish(client, run_id, opening, at_a_time) for run_id, opening in opened))
 
 
-_TRIES = 20
-_PAUSE_S = 0.5
-
-
 async def _create(client: PrefectClient, deployment: UUID, some: Sequence[Opening]) -> list[UUID]:
     bodies = await asyncio.gather(*(one.body() for one in some))
     made: dict[str, UUID] = {}
@@ -153,7 +153,9 @@ async def _created(client: PrefectClient, deployment: UUID, bodies: Sequence[dic
         response = await client._client.post(path, json=bodies)  # noqa: SLF001 - the typed request knows no such path
     except PrefectHTTPStatusError as exc:
         if exc.response.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
-            raise ReviewError(f"Prefect refused to create reviews ({exc.response.status_code})") from exc
+            raise ReviewError(
+                f"Prefect refused to create reviews ({exc.response.status_code}): the log of its server says why"
+            ) from exc
         return {}
     results = response.json()["results"]
     pairs = zip(bodies, results, strict=True)

@@ -7,14 +7,22 @@ import json
 from pydantic import ValidationError
 
 from hitl_prefect.configured import store_of
-from hitl_prefect.detached.asked import Detached, Kept
+from hitl_prefect.detached.asked import Detached
 from hitl_prefect.errors import StoreError
 from hitl_prefect.frozen import Frozen
+from hitl_prefect.models import Sha256
 
 __all__ = ["ReviewParameters", "freeze", "thaw"]
 
 _LARGEST_BYTES = 200_000
 """Prefect takes 512 kB of parameters, and lists them with every run."""
+
+
+class InStore(Frozen):
+    """Where the whole of a large review stands in its store."""
+
+    key: str
+    sha256: Sha256
 
 
 class ReviewParameters(Frozen):
@@ -27,7 +35,7 @@ class ReviewParameters(Frozen):
     asked: str = ""
     """The review as JSON text; empty where it is kept in the store. As text, since Prefect evaluates objects among
     parameters that hold `__prefect_kind`, and a model may have written one."""
-    kept: Kept | None = None
+    kept: InStore | None = None
 
 
 async def freeze(review: Detached) -> ReviewParameters:
@@ -42,7 +50,7 @@ async def freeze(review: Detached) -> ReviewParameters:
     if len(body) <= _LARGEST_BYTES:
         return ReviewParameters(**named, asked=body.decode())
     sha256 = hashlib.sha256(body).hexdigest()
-    kept = Kept(key=f"drafts/v1/task={review.case.task}/{review.case.id}-{sha256[:16]}.json", sha256=sha256)
+    kept = InStore(key=f"drafts/v1/task={review.case.task}/{review.case.id}-{sha256[:16]}.json", sha256=sha256)
     store = await store_of(review.store)
     await asyncio.to_thread(store.put_once, kept.key, body)
     return ReviewParameters(**named, kept=kept)
@@ -60,7 +68,7 @@ async def thaw(parameters: ReviewParameters) -> Detached:
     except (ValidationError, ValueError, KeyError) as exc:
         raise StoreError(
             f"case {parameters.case!r}: what its review is about was changed after it was opened, so nothing of it "
-            "applies; cancel the run and open the review again"
+            "applies; delete the run and open the review again"
         ) from exc
 
 
@@ -70,5 +78,8 @@ async def _fetched(parameters: ReviewParameters) -> bytes:
     store = await store_of(parameters.store)
     body = await asyncio.to_thread(store.get, parameters.kept.key)
     if hashlib.sha256(body).hexdigest() != parameters.kept.sha256:
-        raise StoreError(f"{parameters.kept.key} in {store.url} was changed after the review was opened")
+        raise StoreError(
+            f"{parameters.kept.key} in {store.url} was changed after the review was opened, so nothing of it applies; "
+            "put back what was there and retry the run, or delete the run and open the review again"
+        )
     return body
