@@ -41,21 +41,21 @@ async def choose(batch: Batch) -> None:
 def _make_forms(batch: Batch) -> None:
     ledger, grouping = batch.ledger, batch.wanted.policy.grouping
     if grouping is not None:
-        keys = ledger.ask(f"SELECT DISTINCT alike FROM cases WHERE {_UNCHOSEN} AND alike IS NOT NULL")  # noqa: S608
+        keys = ledger.execute(f"SELECT DISTINCT alike FROM cases WHERE {_UNCHOSEN} AND alike IS NOT NULL")  # noqa: S608
         for (alike,) in keys:
-            members = ledger.ask(f"SELECT place FROM cases WHERE {_UNCHOSEN} AND alike = ? ORDER BY place", alike)  # noqa: S608
+            members = ledger.execute(f"SELECT place FROM cases WHERE {_UNCHOSEN} AND alike = ? ORDER BY place", alike)  # noqa: S608
             places = (place for (place,) in members)
             _, groups = split_group(places, one_by_one=grouping.one_by_one, at_most=grouping.at_most)
             shared = ((group[0], place) for group in groups for place in group)
             ledger.change("UPDATE cases SET form = ? WHERE place = ?", shared)
-    ledger.ask(f"UPDATE cases SET form = place WHERE {_UNCHOSEN}")  # noqa: S608 - each of the others has its own
+    ledger.execute(f"UPDATE cases SET form = place WHERE {_UNCHOSEN}")  # noqa: S608 - each of the others has its own
 
 
 def _leave_out(batch: Batch, room: int) -> None:
     """What is left when the day's forms are given away."""
     is_held = batch.wanted.policy.over_budget == "hold"
     what = "state = 'held', form = NULL" if is_held else "form = 0"
-    batch.ledger.ask(
+    batch.ledger.execute(
         f"UPDATE cases SET {what} WHERE state = 'drafted' AND form IN ("  # noqa: S608 - one of two texts of ours
         "SELECT form FROM cases WHERE state = 'drafted' AND form > 0 GROUP BY form "
         "ORDER BY sum(coalesce(loss, ?)) DESC, form LIMIT -1 OFFSET ?)",

@@ -225,9 +225,9 @@ class Ledger:
         ).fetchone()
         return int(count), int(total)
 
-    def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    def execute(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """One statement, for whoever chooses what is reviewed; its rows, where it gives any."""
-        return self._rows.execute(query, values).fetchall()
+        return self._rows.execute(statement, values).fetchall()
 
     def change(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """One statement for many rows: all of them, or none."""

@@ -72,12 +72,11 @@ class Progress:
         waiting = counts.get("waiting", 0)
         elapsed_s = max(time.monotonic() - self._began, 0.001)
         rate = (self._waited_at_first - waiting) / elapsed_s
-        left = f"{_clock(waiting / rate)} left" if waiting and rate else "nothing left to ask" if not waiting else "…"
         total = sum(counts.values())
         rows = [f"| {words} | {counts[state]:,} |" for state, words in _WORDS.items() if counts.get(state)]
         cost = self._batch.ledger.cost_usd()
         paid = "cost unknown" if cost is None else f"{cost:,.4f} USD"
-        head = f"**{total - waiting:,} of {total:,} cases**, {rate:,.1f} a second, {left}, {paid}"
+        head = f"**{total - waiting:,} of {total:,} cases**, {rate:,.1f} a second, {_left(waiting, rate)}, {paid}"
         return "\n".join([head, "", "| | |", "| --- | ---: |", *rows])
 
     async def _keep_up(self) -> None:
@@ -106,6 +105,13 @@ class Progress:
             flow_run_id=self._run_id,
         )
         self._artifact_id = (await self._client.create_artifact(new)).id
+
+
+def _left(waiting: int, rate: float) -> str:
+    """How long it will take; nobody can say before the first case is drafted."""
+    if not waiting:
+        return "nothing left to ask"
+    return f"{_clock(waiting / rate)} left" if rate else "…"
 
 
 def _clock(seconds: float) -> str:

@@ -21,7 +21,7 @@ _CASES = 500
 
 async def open_within(batch: Batch, first: int, last: int) -> None:
     """Open a form for each case of a chunk that needs a person."""
-    batch.ledger.ask(
+    batch.ledger.execute(
         "UPDATE cases SET form = place WHERE place BETWEEN ? AND ? AND state = 'drafted' AND is_review = 1 "
         "AND form IS NULL",
         first,
@@ -38,7 +38,7 @@ async def open_chosen(batch: Batch, first: int = 0, last: int | None = None) -> 
     )
     end = (1 << 62) if last is None else last
     async with batch.opening:
-        while found := batch.ledger.ask(query, first, end, _FORMS):
+        while found := batch.ledger.execute(query, first, end, _FORMS):
             for lot in _lots(found):
                 await _open(batch, lot)
 
@@ -65,7 +65,7 @@ async def _open(batch: Batch, forms: list[int]) -> None:
 
 def _places(batch: Batch, form: int) -> list[int]:
     query = "SELECT place FROM cases WHERE form = ? AND state = 'drafted' ORDER BY place"
-    return [place for (place,) in batch.ledger.ask(query, form)]
+    return [place for (place,) in batch.ledger.execute(query, form)]
 
 
 def _review(batch: Batch, members: list[Kept]) -> Detached:
@@ -90,7 +90,7 @@ def _attempt(kept: Kept) -> Attempt:
 async def conclude_rest(batch: Batch) -> None:
     """Conclude the cases that got no form, as the policy's `over_budget` says, and store what they end in."""
     query = "SELECT place FROM cases WHERE state = 'drafted' AND form = 0 ORDER BY place LIMIT ?"
-    while found := batch.ledger.ask(query, _FORMS):
+    while found := batch.ledger.execute(query, _FORMS):
         await asyncio.gather(*(_conclude(batch, batch.ledger.read(place)) for (place,) in found))
 
 

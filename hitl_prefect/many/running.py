@@ -63,9 +63,9 @@ async def aresolve_cases(
         policy: The policy, or the name of a saved block. Without a bar a person sees every case.
         batch: Names the batch. By default its cases, task, model and answer type do.
         chunk: Cases per Prefect task.
-        in_flight: Cases under way at once.
+        in_flight: Cases under way at once, at least 1.
         set_aside: The file for lines that tell no case; by default beside a local source, else beside the ledger.
-        work_pool: Where reviews go on once somebody has answered.
+        work_pool: Where reviews go on once somebody has answered: the pool of `hitl worker`.
         dry_run: Read everything and ask nobody: the summary says how many cases there are, and foretells the cost.
 
     Returns:

@@ -25,12 +25,13 @@ from hitl_prefect.opening import check_reviewers
 from hitl_prefect.scorer_checks import check_agreement
 from hitl_prefect.sources import BadLine, SetAside, Source, read_cases
 
-__all__ = ["Scanned", "folder", "scan"]
+__all__ = ["Scanned", "scan"]
 
 _SHOWN = 10
 """How many ids that occur twice are named."""
 
 _OLD_S = 24 * 3600
+"""How old what a scan left must be before it is taken away."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Scanned:
     """Where they are."""
 
 
-def folder() -> Path:
+def _folder() -> Path:
     """Where ledgers are, below Prefect's home."""
     home: Path = PREFECT_HOME.value()
     return home / "hitl" / "batches"
@@ -67,7 +68,7 @@ def scan(
         ConfigError: If the source cannot be read, an id occurs twice, nobody may review a case, or the batch's name
             stands for other cases.
     """
-    scratch = folder() / f".scan-{uuid4().hex}.sqlite"
+    scratch = _folder() / f".scan-{uuid4().hex}.sqlite"
     scratch.parent.mkdir(parents=True, exist_ok=True)
     _sweep(scratch.parent)
     beside = _beside(source)
@@ -79,7 +80,7 @@ def scan(
                 found.take(read, bad_lines)
             name = found.end(batch)
         if not (aside or beside) and bad.exists():
-            bad = bad.replace(folder() / f"{name}.bad.jsonl")
+            bad = bad.replace(_folder() / f"{name}.bad.jsonl")
         return Scanned(name, _placed(scratch, name, found.fingerprint), found.bad, bad)
     finally:
         scratch.unlink(missing_ok=True)
@@ -106,7 +107,7 @@ def _placed(scratch: Path, name: str, fingerprint: str) -> Path:
     Raises:
         ConfigError: If that is about other cases.
     """
-    path = folder() / f"{name}.sqlite"
+    path = _folder() / f"{name}.sqlite"
     with contextlib.suppress(FileExistsError):
         os.link(scratch, path)
         return path
@@ -173,8 +174,7 @@ class _Pass:
                 "model was asked"
             )
         self.fingerprint = self._told.hexdigest()
-        facts = [("fingerprint", self.fingerprint), ("bad_lines", str(self.bad))]
-        self.rows.executemany("INSERT INTO meta VALUES (?, ?)", facts)
+        self.rows.execute("INSERT INTO meta VALUES ('fingerprint', ?)", (self.fingerprint,))
         self.rows.execute("COMMIT")
         return name or self.fingerprint[:16]
 

@@ -16,13 +16,13 @@ from hitl_prefect.worker.slots import Slots
 from hitl_prefect.worker.states import is_away
 from hitl_prefect.worker.waking import Waking
 
-__all__ = ["Attending", "Source"]
+__all__ = ["Attending", "RunSource"]
 
 _AGAIN_S = 1.0
 """How soon a server that is away is asked again."""
 
 
-class Source(Frozen):
+class RunSource(Frozen):
     """Where a worker takes its runs from."""
 
     pool: str
@@ -50,7 +50,7 @@ class Attending:
     def __init__(
         self,
         client: PrefectClient,
-        source: Source,
+        source: RunSource,
         engine: LightEngine,
         tell: Callable[[str], None],
         *,
@@ -64,7 +64,7 @@ class Attending:
         self._is_due = True
 
     async def attend(self) -> None:
-        """Do so for ever; a server that is away is asked again."""
+        """Fill the slots whenever there is something to do, for ever; a server that is away is asked again."""
         is_told = False
         while True:
             try:

@@ -15,7 +15,7 @@ from prefect.flows import load_flow_from_entrypoint
 
 from hitl_prefect.inbox_page import arefresh_inbox, pages_postponed
 from hitl_prefect.worker.admission import Admission
-from hitl_prefect.worker.attending import Attending, Source
+from hitl_prefect.worker.attending import Attending, RunSource
 from hitl_prefect.worker.claims import Claim
 from hitl_prefect.worker.light_engine import LightEngine
 from hitl_prefect.worker.slots import Slots
@@ -23,7 +23,7 @@ from hitl_prefect.worker.states import is_away
 from hitl_prefect.worker.taking_over import TakingOver
 from hitl_prefect.worker.waking import Waking
 
-__all__ = ["Serving", "load_flow", "shared_client"]
+__all__ = ["Serving", "shared_client"]
 
 _LOOK_FOR_DEAD_S = 10.0
 _PAGE_S = 2.0
@@ -50,7 +50,7 @@ async def shared_client(tell: Callable[[str], None]) -> AsyncIterator[PrefectCli
         yield context.client
 
 
-def load_flow(entrypoint: str) -> Flow[Any, Any]:
+def _load_flow(entrypoint: str) -> Flow[Any, Any]:
     """The flow of an entrypoint. The folder that we were started in counts, too: answer types may stand there."""
     if (here := os.getcwd()) not in sys.path:  # noqa: PTH109 - sys.path holds text
         sys.path.append(here)
@@ -74,7 +74,7 @@ class Serving:
         self,
         client: PrefectClient,
         pool: WorkPool,
-        source: Source,
+        source: RunSource,
         claim: Claim,
         *,
         flow: str,
@@ -85,7 +85,7 @@ class Serving:
         self._is_page_old = False
         self._waking = Waking(pool.id, tell)
         self._slots = Slots(limit, freed=self._waking.nudge)
-        self._engine = LightEngine(load_flow(flow), client, claim)
+        self._engine = LightEngine(_load_flow(flow), client, claim)
         self._left = TakingOver(client, pool.name, mine=claim, runs_here=lambda: self._slots.run_ids)
         self._attending = Attending(
             client,
@@ -98,7 +98,7 @@ class Serving:
         )
 
     async def serve(self) -> None:
-        """Do so for ever."""
+        """Listen, run what is due, and take over what dead workers left, for ever."""
         with pages_postponed(self._page_is_old):
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(self._waking.listen())

@@ -12,18 +12,20 @@ from prefect.utilities.engine import propose_state
 
 __all__ = ["end", "enter", "is_away"]
 
-_BUSY = 500
-
 
 def is_away(exc: BaseException) -> bool:
     """Whether an error says that the Prefect server cannot be reached, or cannot answer now."""
     if isinstance(exc, PrefectHTTPStatusError):
-        return exc.response.status_code >= _BUSY
+        return exc.response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
     return isinstance(exc, httpx.TransportError)
 
 
 async def enter(client: PrefectClient, flow_run: FlowRun, state: State) -> bool:
-    """Whether the server took a state from us; one with another message was set by another worker."""
+    """Whether the server took a state from us; one with another message was set by another worker.
+
+    Raises:
+        httpx.TransportError, PrefectHTTPStatusError: If the server is away.
+    """
     try:
         now = await propose_state(client, state, flow_run_id=flow_run.id)
     except (Abort, Pause, ObjectNotFound):
@@ -44,6 +46,9 @@ async def end(client: PrefectClient, flow_run: FlowRun, state: State, facts: dic
 
     Returns:
         The state that it is in; `None` where the server lets nobody end it.
+
+    Raises:
+        httpx.TransportError, PrefectHTTPStatusError: If the server is away.
     """
     now = await _set(client, flow_run.id, state, facts)
     if now is not None and now.is_cancelling():
