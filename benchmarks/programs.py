@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-__all__ = ["Program", "cpu_s", "end_politely", "family", "memory_mb"]
+from tests.servers.machine import family, processes
+
+__all__ = ["Program", "cpu_s", "end_politely", "memory_mb"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _STOP_S = 15.0
@@ -98,19 +100,10 @@ def end_politely() -> None:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
-def family(leader: int) -> list[int]:
-    """A process and all that it has started and that still run, whatever groups they have made for themselves."""
-    parents = {pid: int(fields[1]) for pid, fields in _stats()}
-    found = [leader]
-    for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
-    return found
-
-
 def cpu_s(leader: int) -> float:
     """Processor seconds, user and system, of a process and of all of its family that run now."""
     wanted = set(family(leader))
-    return sum(int(fields[11]) + int(fields[12]) for pid, fields in _stats() if pid in wanted) / _TICKS
+    return sum(int(fields[11]) + int(fields[12]) for pid, fields in processes() if pid in wanted) / _TICKS
 
 
 def memory_mb(leader: int) -> float:
@@ -120,10 +113,3 @@ def memory_mb(leader: int) -> float:
         with contextlib.suppress(OSError):  # it has ended meanwhile
             pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def _stats() -> Iterator[tuple[int, list[str]]]:
-    """The fields of `/proc/PID/stat` after the name, of every process."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            yield int(stat.parent.name), stat.read_text().rpartition(")")[2].split()

@@ -24,8 +24,9 @@ from benchmarks.databases import postgresql
 from benchmarks.goals import Measured, goals_table, part_of, say
 from benchmarks.ground import Ground, ground
 from benchmarks.made_reviews import open_made
-from benchmarks.programs import end_politely, family, memory_mb
+from benchmarks.programs import end_politely, memory_mb
 from benchmarks.sides import Naive, Plugin, Side
+from tests.servers.machine import family
 
 __all__ = ["main"]
 

@@ -64,7 +64,7 @@ def answer_all(site: SoakSite, over: Event) -> None:
 def _answer(site: SoakSite, run: Run) -> None:
     key = run["state"]["state_details"]["run_input_keyset"]["schema"]
     form = site.ground.api.get(f"/flow_runs/{run['id']}/input/{key}")
-    if form.status_code == httpx.codes.NOT_FOUND:  # half made: it is completed by the next repair
+    if form.status_code == httpx.codes.NOT_FOUND:  # half opened: it is completed by the next repair
         return
     sha = form.raise_for_status().json()["x-hitl-draft-sha256"]
     typed = {"decision": "approve", "draft_sha256": sha}
@@ -75,6 +75,6 @@ def _answer(site: SoakSite, run: Run) -> None:
 
 
 def repair(site: SoakSite, over: Event, *, every_s: float) -> None:
-    """What the scheduled upkeep does for reviews that were half made."""
+    """What the scheduled upkeep does for reviews that were half opened."""
     while not over.wait(every_s):
         subprocess.run([sys.executable, "-c", _REPAIR], env=site.ground.env, capture_output=True, check=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["free_port", "program", "require", "running", "wait_until"]
+__all__ = ["family", "free_port", "processes", "program", "require", "running", "wait_until"]
 
 
 def require(found: object, what: str, install: str) -> None:
@@ -39,6 +39,22 @@ def wait_until(ready: Callable[[], bool], what: str, *, timeout_s: float = 60) -
         if time.monotonic() > deadline:
             pytest.fail(f"not within {timeout_s:g} s: {what}")
         time.sleep(0.05)
+
+
+def processes() -> Iterator[tuple[int, list[str]]]:
+    """Every process, with the fields of `/proc/PID/stat` behind its name."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            yield int(stat.parent.name), stat.read_text().rpartition(")")[2].split()
+
+
+def family(leader: int) -> list[int]:
+    """A process and all that it has started and that still run, whatever groups they have made for themselves."""
+    parents = {pid: int(fields[1]) for pid, fields in processes()}
+    found = [leader]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
 
 
 @contextlib.contextmanager
