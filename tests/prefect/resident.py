@@ -52,10 +52,13 @@ class Resident(Asking):
         path.write_text(json.dumps([*said, *said[-1:] * 9]))
         return f"scripted:{path}"
 
+    def stored(self) -> list[dict[str, Any]]:
+        """Every outcome that is stored."""
+        return [json.loads(path.read_bytes()) for path in (self.folder / "outcomes").glob("outcomes/**/*.json")]
+
     def outcomes(self, run_id: str) -> list[dict[str, Any]]:
         """Every stored outcome of a run."""
-        stored = [json.loads(path.read_bytes()) for path in (self.folder / "outcomes").glob("outcomes/**/*.json")]
-        return [outcome for outcome in stored if outcome["flow_run_id"] == run_id]
+        return [outcome for outcome in self.stored() if outcome["flow_run_id"] == run_id]
 
     def start(self, flow: Flow[Any, Any], **parameters: Any) -> str:
         """Trigger a run of a deployment of the flow, and run it until it waits or ends; returns its id."""

@@ -1,17 +1,20 @@
 """Reviews to be opened in flow runs of their own, with everything that a batch would have made."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from pydantic import BaseModel
 
-from hitl_prefect.detached import Detached, Member
+from hitl_prefect.detached import Detached, Member, aopen_reviews
+from hitl_prefect.detached.flow import review
 from hitl_prefect.models import Attempt, Case, Generation, Score
 from hitl_prefect.policy import Policy
 from hitl_prefect.routing import route
+from tests.prefect.resident import Resident
 
-__all__ = ["DRAFT", "Letter", "a_case", "a_member", "a_review"]
+__all__ = ["DRAFT", "Letter", "a_case", "a_member", "a_review", "opened"]
 
 
 class Letter(BaseModel):
@@ -50,3 +53,11 @@ def a_review(store: str, *, answer: Any = DRAFT, case: Case | None = None, **fac
     case, policy = case or a_case(), facts.pop("policy", Policy())
     attempt = an_attempt(case, policy, answer)
     return Detached(**{"case": case, "attempt": attempt, "policy": policy, "model": "none", "store": store, **facts})
+
+
+def opened(resident: Resident, *reviews: Detached) -> list[str]:
+    """Open them as a batch does, each in a run that waits; returns the runs."""
+    with resident.connected():
+        runs = [str(run_id) for run_id in asyncio.run(aopen_reviews(reviews))]
+    resident.adopt(review, *runs)
+    return runs

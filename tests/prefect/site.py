@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 
 from hitl_prefect.protocols import Store
-from tests.servers.machine import wait_until
+from tests.servers.machine import family, wait_until
 from tests.servers.prefect import PrefectServer, post
 
 __all__ = ["Asking", "Site", "Worker"]
@@ -48,11 +48,11 @@ class Worker:
         process, self._process = self._process, None
         if process is None:
             return
-        family = _family(process.pid)
-        for pid in family:
+        killed = family(process.pid)
+        for pid in killed:
             _kill(pid)
         process.wait(10)
-        wait_until(lambda: not any(_runs(pid) for pid in family), "every process is dead", timeout_s=10)
+        wait_until(lambda: not any(_runs(pid) for pid in killed), "every process is dead", timeout_s=10)
 
 
 def _kill(pid: int) -> None:
@@ -67,20 +67,6 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def _family(leader: int) -> list[int]:
-    """A process and all that it has started, whatever sessions they have made for themselves."""
-    parents: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-    found = [leader]
-    for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
-    return found
-
-
 class Asking:
     """What a person and a look at the runs need: `answer`, `form`, `state`. Speaks plain REST."""
 
@@ -93,6 +79,11 @@ class Asking:
     def state(self, run_id: str) -> str:
         """The name of the run's state, such as `Suspended`."""
         return self.run(run_id)["state"]["name"]
+
+    def states(self, run_id: str) -> list[str]:
+        """The names of all states that the run was in, oldest first."""
+        found = self.api.get("/flow_run_states/", params={"flow_run_id": run_id}).raise_for_status().json()
+        return [state["name"] for state in sorted(found, key=lambda state: state["timestamp"])]
 
     def wait(self, run_id: str, state: str, *, timeout_s: float = _PATIENCE_S) -> None:
         """Until the run is in a state; fails at once where it ended in another."""

@@ -12,7 +12,7 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from hitl_prefect.batch_summary import BatchSummary
-from hitl_prefect.detached import Detached, aopen_reviews, arepair_reviews
+from hitl_prefect.detached import Detached, arepair_reviews
 from hitl_prefect.detached.batch_ends import SUMMARY, atell_batch_end
 from hitl_prefect.detached.deployment import ensure_review_deployment
 from hitl_prefect.detached.flow import review
@@ -20,7 +20,7 @@ from hitl_prefect.detached.opening import OPENING, Opening
 from hitl_prefect.journal import create_row
 from hitl_prefect.policy import Policy
 from tests.prefect.resident import Resident
-from tests.prefect.reviews_at_hand import DRAFT, a_case, a_member, a_review
+from tests.prefect.reviews_at_hand import DRAFT, a_case, a_member, a_review, opened
 from tests.servers.machine import wait_until
 
 # Prefect opens a client for an async flow, asks it for the result storage, and never closes it.
@@ -32,14 +32,6 @@ def _collected() -> Iterator[None]:
     """So that no later test finds those clients."""
     yield
     gc.collect()
-
-
-def opened(resident: Resident, *reviews: Detached) -> list[str]:
-    """Open them as a batch does."""
-    with resident.connected():
-        runs = [str(run_id) for run_id in asyncio.run(aopen_reviews(reviews))]
-    resident.adopt(review, *runs)
-    return runs
 
 
 def test_a_review_waits_from_the_beginning_and_ships_what_was_approved(resident):

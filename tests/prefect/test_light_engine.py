@@ -16,7 +16,7 @@ from prefect.exceptions import Pause
 from prefect.logging.handlers import APILogHandler
 from prefect.runtime import flow_run as current_run
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_LEVEL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
-from prefect.states import Suspended
+from prefect.states import AwaitingRetry, Suspended
 
 from hitl_prefect.chasing import arevive_dead_runs
 from hitl_prefect.errors import StoreDenied
@@ -142,6 +142,19 @@ async def test_a_completed_run_is_not_run_again_by_a_worker_that_listed_it_befor
 
     assert again is None
     assert (await bench.states(run))[-1] == ("Completed", "done")
+
+
+async def test_a_failed_run_runs_again_when_somebody_retries_it(bench: Bench):
+    """As the button of the UI has it; what made it fail is mended by then."""
+    run = await bench.due(stand_in, said="no bucket")
+    engine = LightEngine(stand_in, bench.client, ADA)
+    await engine.run(run)
+
+    await bench.client.set_flow_run_state(run.id, AwaitingRetry())
+    await engine.run(await bench.client.read_flow_run(run.id))
+
+    once = ["Pending", "Running", "Failed"]
+    assert [name for name, _ in await bench.states(run)] == ["Scheduled", *once, "AwaitingRetry", *once]
 
 
 Left = Callable[[Claim], Awaitable[FlowRun]]
