@@ -1,7 +1,7 @@
 """Open reviews: flow runs that are created already suspended, with their form.
 
-A review costs four requests, and a hundred of them four more. The tag `hitl-opening` goes last: a run that still has it
-is half made, and `arepair_reviews` completes it from its own parameters.
+A review costs four requests, eight of them one more, and a hundred four more. The tag `hitl-opening` goes last: a run
+that still has it is half made, and `arepair_reviews` completes it from its own parameters.
 """
 
 import asyncio
@@ -27,13 +27,12 @@ from hitl_prefect.journal import create_row, slug_of
 from hitl_prefect.notices import Notice, send_together
 from hitl_prefect.panel import Ask
 from hitl_prefect.rounds import About, make_round
-from hitl_prefect.signposts import WAITING, tags_of
+from hitl_prefect.run_pages import RUNS
+from hitl_prefect.signposts import OPENING, WAITING, tags_of
 from hitl_prefect.telling import signs_of
 
 __all__ = ["OPENING", "aopen_reviews", "complete", "open_reviews"]
 
-OPENING = "hitl-opening"
-"""On a review's flow run until it can be answered."""
 _PER_CALL = 100
 """As many as Prefect's bulk endpoint takes."""
 _AT_A_TIME = 8
@@ -130,7 +129,8 @@ async def complete(client: PrefectClient, opened: Sequence[tuple[UUID, Opening]]
 
     await asyncio.gather(*(write(run_id, opening) for run_id, opening in opened))
     await send_together(client, [(run_id, opening.notice) for run_id, opening in opened])
-    await asyncio.gather(*(_finish(client, run_id, opening, at_a_time) for run_id, opening in opened))
+    for start in range(0, len(opened), _AT_A_TIME):
+        await _finish(client, [run_id for run_id, _ in opened[start : start + _AT_A_TIME]])
 
 
 async def _create(client: PrefectClient, deployment: UUID, some: Sequence[Opening]) -> list[UUID]:
@@ -172,6 +172,12 @@ async def _write_rows(client: PrefectClient, run_id: UUID, opening: Opening) -> 
         await create_row(client, run_id, keys[part], json.dumps(value))
 
 
-async def _finish(client: PrefectClient, run_id: UUID, opening: Opening, at_a_time: asyncio.Semaphore) -> None:
-    async with at_a_time:
-        await client.update_flow_run(run_id, tags=opening.tags)
+async def _finish(client: PrefectClient, run_ids: Sequence[UUID]) -> None:
+    """Take the tag away where it still is: whoever is answered by now, as when it is opened again, has other tags."""
+    wanted = {"id": {"any_": [str(run_id) for run_id in run_ids]}, "tags": {"all_": [OPENING]}}
+    found = (await client.request("POST", RUNS, json={"flow_runs": wanted})).raise_for_status().json()
+    await asyncio.gather(*(_unmark(client, UUID(run["id"]), run["tags"]) for run in found))
+
+
+async def _unmark(client: PrefectClient, run_id: UUID, tags: Sequence[str]) -> None:
+    await client.update_flow_run(run_id, tags=[tag for tag in tags if tag != OPENING])

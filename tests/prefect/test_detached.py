@@ -64,6 +64,30 @@ def test_opened_again_it_is_the_same_review(resident):
     assert (first == again, first == third) == (True, False)
 
 
+def test_opened_again_after_it_was_settled_it_stays_settled(resident):
+    """A batch that was killed before it noted that its reviews are open opens them again, answered or not."""
+    asked = a_review(resident.store, batch=f"b-{uuid4().hex[:8]}")
+    (run,) = opened(resident, asked)
+    resident.answer(run, decision="approve")
+    resident.go_on(run)
+    settled = sorted(resident.run(run)["tags"])
+    opened(resident, asked)
+
+    assert ("decision:approve" in settled, "waiting" in settled) == (True, False)
+    assert sorted(resident.run(run)["tags"]) == settled
+
+
+def test_who_answers_before_all_is_written_leaves_nothing_half_opened(resident):
+    """The form can be answered some seconds before the tag `hitl-opening` goes."""
+    (run,) = opened(resident, a_review(resident.store))
+    tags = [*resident.run(run)["tags"], OPENING]
+    resident.api.patch(f"/flow_runs/{run}", json={"tags": tags}).raise_for_status()
+    resident.answer(run, decision="approve")
+    resident.go_on(run)
+
+    assert sorted(resident.run(run)["tags"]) == ["hitl", "task:detached"]
+
+
 def test_an_answer_that_does_not_apply_is_asked_again_in_the_same_run(resident):
     """The second round is like any other."""
     (run,) = opened(resident, a_review(resident.store, policy=Policy(reviewers=["ada"])))
