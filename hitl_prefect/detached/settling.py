@@ -29,6 +29,7 @@ async def asettle(asked: Detached) -> Outcome[JsonValue]:
     Raises:
         ConfigError: Outside a flow run.
         StoreError: If an outcome could not be stored, after retries; the verdict is not lost, a retry finishes.
+        OutcomeConflict: If a case was decided elsewhere meanwhile; the outcomes of all others are stored.
     """
     async with open_journal(asked.case, is_alone=True) as journal:
         if journal is None:
@@ -36,10 +37,11 @@ async def asettle(asked: Detached) -> Outcome[JsonValue]:
         with within_budget(asked.policy):
             outcome = await _decided(journal, asked)
         store = await store_of(asked.store)
-        await aput_outcome(outcome, store=store)
-        await _store_members(asked, outcome, store)
+        conflicts = await _store_all(asked, outcome, store)
         if asked.batch:
             await atell_batch_end(journal.client, asked.batch_run_id, asked.batch)
+    if conflicts:
+        raise conflicts[0]
     return outcome
 
 
@@ -50,21 +52,19 @@ async def _decided(journal: Journal, asked: Detached) -> Outcome[JsonValue]:
     return await decide(journal, opened, first=asked.attempt, group=asked.group)
 
 
-async def _store_members(asked: Detached, outcome: Outcome[JsonValue], store: Store) -> None:
+async def _store_all(asked: Detached, outcome: Outcome[JsonValue], store: Store) -> list[OutcomeConflict]:
+    """Store what every case of the form ends in; returns those that stay out, each of them kept in quarantine."""
     at_a_time = asyncio.Semaphore(_AT_A_TIME)
 
-    async def put(member: Member) -> OutcomeConflict | None:
+    async def put(member: Member | None) -> OutcomeConflict | None:
         async with at_a_time:
             try:
-                await aput_outcome(_of_member(member, outcome, asked), store=store)
+                await aput_outcome(_of_member(member, outcome, asked) if member else outcome, store=store)
             except OutcomeConflict as exc:
                 return exc
         return None
 
-    conflicts = [found for found in await asyncio.gather(*map(put, asked.members)) if found]
-    if conflicts:
-        # All others are stored; each of these is kept in quarantine.
-        raise conflicts[0]
+    return [found for found in await asyncio.gather(*map(put, (None, *asked.members))) if found]
 
 
 def _of_member(member: Member, outcome: Outcome[JsonValue], asked: Detached) -> Outcome[JsonValue]:

@@ -171,6 +171,20 @@ def test_one_form_answers_a_group_and_each_outcome_says_so(resident):
     assert all(case in shown for case in asked.group)
 
 
+def test_a_case_that_was_decided_elsewhere_takes_nobody_of_its_group_along(resident):
+    """Its own second outcome is refused aloud; the others' are the only ones that they have."""
+    case, policy = a_case(), Policy()
+    (first,) = opened(resident, a_review(resident.store, case=case))
+    resident.answer(first, decision="approve")
+    resident.go_on(first)
+    draft, members = {**DRAFT, "words": 4}, (a_member(policy), a_member(policy))
+    (run,) = opened(resident, a_review(resident.store, case=case, answer=draft, policy=policy, members=members))
+    resident.answer(run, decision="approve")
+
+    assert resident.go_on(run) == "Failed"
+    assert {one["case"]["id"] for one in resident.outcomes(run)} == {one.case.id for one in members}
+
+
 def test_a_half_opened_review_is_completed_from_its_own_parameters(resident):
     """Whoever opened it died before its form stood there."""
     asked = a_review(resident.store)
