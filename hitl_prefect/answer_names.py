@@ -15,6 +15,7 @@ __all__ = ["answer_named", "name_of_answer"]
 
 _PLAIN: dict[str, type] = {"text": str, "whole number": int, "number": float, "truth value": bool}
 _CHOICES = "one of "
+_WRITTEN = (str, int, bool, type(None))
 
 
 def name_of_answer(answer: Any) -> str:
@@ -34,7 +35,7 @@ def name_of_answer(answer: Any) -> str:
     """
     if (plain := next((name for name, one in _PLAIN.items() if one is answer), None)) is not None:
         return plain
-    if get_origin(answer) is Literal:
+    if get_origin(answer) is Literal and all(type(one) in _WRITTEN for one in get_args(answer)):
         return _CHOICES + json.dumps(get_args(answer), ensure_ascii=False)
     return _importable(answer)
 
@@ -64,12 +65,17 @@ def answer_named(name: str) -> Any:
 
 def _importable(answer: Any) -> str:
     inner, module = getattr(answer, "__qualname__", ""), sys.modules.get(getattr(answer, "__module__", ""))
-    if module is None or not inner or "<" in inner:
+    # What stands under the name, and not only something that bears it: `list[str]` calls itself `list`.
+    if module is None or not inner or _within(module, inner) is not answer:
         raise ConfigError(
             f"answer={answer!r} has no name under which a worker could find it: define it at the top of a module"
         )
     place = module.__name__ if _is_importable(module) else _file_of(module, answer)
     return f"{place}:{inner}"
+
+
+def _within(outer: Any, inner: str) -> Any:
+    return reduce(lambda found, name: getattr(found, name, None), inner.split("."), outer)
 
 
 def _is_importable(module: ModuleType) -> bool:

@@ -1,14 +1,20 @@
 """Answer types by name: any process with the same code finds the same type."""
 
+from enum import Enum
 from typing import Literal
 
 import pytest
+from pydantic import create_model
 
 from hitl_prefect.answer_names import answer_named, name_of_answer
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.models import Usage
 
 _SCRIPT = "from pydantic import BaseModel\n\nclass Invoice(BaseModel):\n    total: float\n"
+
+
+class Colour(Enum):
+    RED = "red"
 
 
 @pytest.mark.parametrize("answer", [str, int, float, bool, Literal["a", 'b"', 3], Usage])
@@ -54,3 +60,10 @@ def test_a_type_without_a_name_is_refused():
         name_of_answer(Inner)
     with pytest.raises(ConfigError, match="define it at the top of a module"):
         name_of_answer(list[str] | None)
+
+
+@pytest.mark.parametrize("answer", [list[str], dict[str, int], Literal[Colour.RED], create_model("Letter", words=int)])
+def test_a_type_that_its_name_would_not_find_again_is_refused(answer):
+    """`list[str]` calls itself `list`: a reviewer's answer would be read as any list."""
+    with pytest.raises(ConfigError, match="no name under which a worker could find it"):
+        name_of_answer(answer)
