@@ -157,6 +157,13 @@ def test_a_large_draft_is_kept_in_the_store_and_named_by_its_sha256(resident):
     assert len(resident.outcomes(run)) == 1
 
 
+def test_a_review_in_other_letters_is_measured_as_prefect_measures_it(resident):
+    """190 kB of Cyrillic are 570 kB to Prefect, which would refuse all reviews of the same request."""
+    small, large = opened(resident, a_review(resident.store), a_review(resident.store, case=a_case("\u0434" * 95_000)))
+
+    assert [bool(resident.run(run)["parameters"]["kept"]) for run in (small, large)] == [False, True]
+
+
 def test_one_form_answers_a_group_and_each_outcome_says_so(resident):
     """The members' own drafts stay beside the answer."""
     policy = Policy()
