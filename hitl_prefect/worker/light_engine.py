@@ -19,11 +19,16 @@ from prefect.results import ResultStore
 from prefect.states import Completed, Failed, Pending, Running
 
 from hitl_prefect.errors import HitlError
+from hitl_prefect.inert import short
+from hitl_prefect.notices import quoted
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.worker.claims import Claim
 from hitl_prefect.worker.states import end, enter, is_away
 
 __all__ = ["LightEngine"]
+
+_NAME = 60
+"""About how many characters of a reviewer's name are told."""
 
 
 class LightEngine:
@@ -100,8 +105,13 @@ def _how(told: Any) -> str:
     if not isinstance(told, Outcome):
         return "done"
     verdicts = told.review.verdicts if told.review else ()
-    people = dict.fromkeys(verdict.reviewer for verdict in verdicts if verdict.reviewer)
+    people = dict.fromkeys(_told_name(verdict.reviewer) for verdict in verdicts if verdict.reviewer)
     return f"{told.decision} by {', '.join(people) or told.decided_by}"
+
+
+def _told_name(typed: str) -> str:
+    """A name as somebody typed it, on one line that no terminal obeys: it stands in states, logs and the worker's."""
+    return " ".join(quoted(short(typed, _NAME)).split())
 
 
 def _facts(told: Any) -> dict[str, str]:

@@ -24,13 +24,14 @@ from hitl_prefect.worker.claims import Claim
 from hitl_prefect.worker.light_engine import LightEngine
 from hitl_prefect.worker.taking_over import TakingOver
 from tests.servers.prefect import PrefectServer
+from tests.unit.making import a_review, a_route, a_verdict, an_outcome
 
 ADA, BOB = Claim.mine("ada's"), Claim(worker="bob's", place="0", pid=1, began=1)
 """Two workers, of which the second is on another machine."""
 
 
 @flow
-async def stand_in(said: str) -> None:
+async def stand_in(said: str) -> Any:
     """Does what a review does to its run."""
     get_run_logger().info("run %s says %s", current_run.id, said)
     if said == "wait again":
@@ -41,6 +42,10 @@ async def stand_in(said: str) -> None:
         raise StoreDenied("bucket 'outcomes': no permission; ask its owner")
     if said == "a bug":
         raise ValueError("what the model wrote")
+    if said == "a name":
+        review = a_review(a_verdict(reviewer=f"\x1b[2J<!channel>\nCompleted {'x' * 10_000}"))
+        return an_outcome(decision="approve", decided_by="human", route=a_route(action="review"), review=review)
+    return None
 
 
 @dataclass
@@ -122,6 +127,17 @@ async def test_a_failed_run_says_why_and_never_what_a_model_wrote(bench: Bench, 
     name, message = (await bench.states(run))[-1]
     assert (name, re.sub(r":\d+$", ":N", message or "")) == ("Failed", told)
     assert (await bench.lines(run))[-1] == message
+
+
+async def test_a_name_that_somebody_typed_is_told_as_a_short_name(bench: Bench):
+    """No terminal obeys it, and no line of the log is its own."""
+    run = await bench.due(stand_in, said="a name")
+
+    await LightEngine(stand_in, bench.client, ADA).run(run)
+
+    _, message = (await bench.states(run))[-1]
+    told = f"approve by \\x1b[2J\u2039!channel\u203a Completed xxxxx ... {'x' * 30}"
+    assert (message, (await bench.lines(run))[-1]) == (told, told)
 
 
 async def test_of_two_workers_one_runs_a_run_and_the_other_leaves_it(bench: Bench):
