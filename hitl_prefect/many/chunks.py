@@ -76,7 +76,7 @@ async def _one_after_the_other(batch: Batch, waiting: Iterator[tuple[int, int]])
             return
         try:
             await resolve_chunk(first, last)
-        except (HitlError, httpx.HTTPError) as exc:
+        except Exception as exc:  # noqa: BLE001 - raised once the answers under way, which are paid for, are kept
             batch.lanes.stop(exc)
 
 

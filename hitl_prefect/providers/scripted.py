@@ -133,7 +133,7 @@ class ScriptedProvider:
     name = "scripted"
     gives_logprobs = True
 
-    def __init__(self, steps: Sequence[str | HitlError | Step], *, model: str = "script") -> None:
+    def __init__(self, steps: Sequence[str | Exception | Step], *, model: str = "script") -> None:
         if not steps:
             raise ConfigError(f"the script {model!r} has no steps; give at least one")
         self.model = model
@@ -167,11 +167,11 @@ class ScriptedProvider:
         """Play the next step.
 
         Raises:
-            HitlError: If the step says so.
+            Exception: If the step is one, or says so.
         """
         self.requests.append(request)
         step = self._steps[min(self._count.take(), len(self._steps) - 1)]
-        if isinstance(step, HitlError):
+        if isinstance(step, Exception):
             raise step
         if on_text is None:
             await asyncio.sleep(step.delay_s)
@@ -183,7 +183,7 @@ class ScriptedProvider:
 _registered: dict[str, ScriptedProvider] = {}
 
 
-def register(name: str, steps: Sequence[str | HitlError | Step]) -> ScriptedProvider:
+def register(name: str, steps: Sequence[str | Exception | Step]) -> ScriptedProvider:
     """Make `scripted:<name>` mean these steps, in this process; a name registered before starts afresh."""
     _registered[name] = ScriptedProvider(steps, model=name)
     return _registered[name]

@@ -174,6 +174,17 @@ def test_a_run_whose_cases_have_all_failed_has_failed(desk):
         desk.run(cases(2))
 
 
+def test_an_answer_that_is_under_way_is_kept_when_another_case_ends_the_run(desk):
+    """Whatever ended it: the answer is paid for, and the next run does not ask for it again."""
+    register(desk.task, [Step(text='{"answer": "yes", "confidence": 0.9}', delay_s=0.5), RuntimeError("a bug")])
+    with pytest.raises(RuntimeError, match="a bug"):
+        desk.run(cases(2), chunk=1, in_flight=2)
+    model = desk.model("yes 0.9")
+    summary = desk.run(cases(2))
+
+    assert (counts(summary), model.calls) == ({"cases": 2, "accepted": 2}, 1)
+
+
 def test_the_highest_expected_losses_take_the_reviews_of_the_day(desk):
     """What is held is asked about when there is room again; the model is not asked anew."""
     model = desk.model("yes 0.5", "yes 0.1", "yes 0.3")
