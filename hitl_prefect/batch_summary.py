@@ -16,7 +16,7 @@ class BatchSummary(Frozen):
     """
 
     batch: str
-    """Names the batch: the same cases, task and model are the same batch."""
+    """Names the batch: the same cases, task, model, store and answer type are the same batch."""
     task: str
     cases: int = Field(ge=0)
     """Good lines of the source."""

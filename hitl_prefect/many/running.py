@@ -61,7 +61,7 @@ async def aresolve_cases(
         answer: The type of the answers: anything that pydantic can validate and another process can import.
         instructions: The system prompt of all cases.
         policy: The policy, or the name of a saved block. Without a bar a person sees every case.
-        batch: Names the batch. By default its cases, task, model and answer type do.
+        batch: Names the batch. By default its cases, task, model, store and answer type do.
         chunk: Cases per Prefect task.
         in_flight: Cases under way at once, at least 1.
         set_aside: The file for lines that tell no case; by default beside a local source, else beside the ledger.

@@ -61,7 +61,7 @@ def scan(
         source: See `read_cases`.
         wanted: What all cases have in common.
         instructions: The system prompt of all cases.
-        batch: Names the batch; by default its cases, task, model and answer type do.
+        batch: Names the batch; by default its cases, task, model, store and answer type do.
         aside: Where bad lines go; by default beside a local source, else beside the ledger.
 
     Raises:
@@ -118,7 +118,7 @@ def _placed(scratch: Path, name: str, fingerprint: str) -> Path:
         return path  # another run holds it, as whoever opens it is told
     if stands != fingerprint:
         raise ConfigError(
-            f"batch {name!r} was begun with other cases, another model or another answer type: give this one another "
+            f"batch {name!r} was begun with other cases, another model, store or answer type: give this one another "
             f"name, or none; {path} is what stands of the other"
         )
     return path
@@ -142,7 +142,7 @@ class _Pass:
         self.rows.execute("PRAGMA synchronous=OFF")
         self.rows.executescript(TABLES)
         self.rows.execute("BEGIN")
-        common = [self.wanted.task, self.wanted.model, answer_type(self.wanted.answer).json_schema]
+        common = [self.wanted.task, self.wanted.model, self.wanted.store, answer_type(self.wanted.answer).json_schema]
         self._told = hashlib.sha256(canonical_bytes(common))
 
     def take(self, read: tuple[int, Case] | BadLine, aside: SetAside) -> None:

@@ -185,6 +185,17 @@ def test_an_answer_that_is_under_way_is_kept_when_another_case_ends_the_run(desk
     assert (counts(summary), model.calls) == ({"cases": 2, "accepted": 2}, 1)
 
 
+def test_another_store_is_another_batch(desk):
+    """What stands in the first one is not in the second."""
+    desk.model("yes 0.9")
+    first = desk.run(cases(2))
+    desk.store = FolderStore(desk.folder / "others")
+    second = desk.run(cases(2))
+
+    assert (counts(second), sorted(desk.outcomes())) == ({"cases": 2, "accepted": 2}, ["c1", "c2"])
+    assert first.batch != second.batch
+
+
 def test_the_highest_expected_losses_take_the_reviews_of_the_day(desk):
     """What is held is asked about when there is room again; the model is not asked anew."""
     model = desk.model("yes 0.5", "yes 0.1", "yes 0.3")
