@@ -250,6 +250,6 @@ class Ledger:
 
 
 def _cost(made: Attempt | Outcome[Any]) -> float | None:
-    """What is known of what a draft and its score have cost."""
-    known = [cost for cost in (made.generation.cost_usd, made.score.cost_usd) if cost is not None]
-    return sum(known) if known else None
+    """What is known of what a draft and its score have cost; a score that asked nobody tells nothing of its draft."""
+    draft, score = made.generation.cost_usd, made.score.cost_usd
+    return None if draft is None and not score else (draft or 0) + (score or 0)

@@ -51,6 +51,16 @@ def test_what_was_kept_is_there_after_the_process_is_gone(tmp_path):
         assert (again.counts(), again.cost_usd()) == ({"drafted": 1, "waiting": 1}, 0.5)
 
 
+def test_a_cost_that_nobody_knows_is_not_told_as_nothing(tmp_path):
+    """A score that asked nobody has cost nothing, and says nothing of its draft."""
+    with Ledger(made(tmp_path / "b.sqlite", 2)) as ledger:
+        ledger.keep_attempt(1, attempt(ledger.read(1).case, cost_usd=None), alike=None, loss=None)
+        unknown = ledger.cost_usd()
+        ledger.keep_attempt(2, attempt(ledger.read(2).case, cost_usd=0.5), alike=None, loss=None)
+
+        assert (unknown, ledger.cost_usd()) == (None, 0.5)
+
+
 def test_a_second_run_is_refused_while_the_first_holds_the_ledger(tmp_path):
     path = made(tmp_path / "b.sqlite", 1)
 
