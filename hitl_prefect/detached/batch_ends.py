@@ -35,7 +35,8 @@ async def atell_batch_end(client: PrefectClient, batch_run_id: str, batch: str) 
     """Tell the batch's summary once its last review is settled; whether it was told now.
 
     Told are the artifact `hitl-batch-<batch>`, anew and with how the reviews ended, and the event `hitl.batch.ended`.
-    Reviews that are settled beside each other look together. What goes wrong is logged and fails no review.
+    Reviews that are settled beside each other look together. What goes wrong is logged and fails no review. That it was
+    told is noted last: whoever dies in between, or is cut off from the server, leaves it to be told again.
     """
     if not batch_run_id:
         return False
@@ -71,12 +72,12 @@ async def _look_at(one: _Look) -> bool:
 
 async def _tell(client: PrefectClient, run_id: UUID) -> bool:
     found = await read_row(client, run_id, SUMMARY)
-    if found is None or not await create_row(client, run_id, ENDED, "{}"):
+    if found is None or await read_row(client, run_id, ENDED) is not None:
         return False
     summary = await _closed(client, BatchSummary.model_validate_json(found[0]))
     await _show(client, run_id, summary)
     await _send(client, run_id, summary)
-    return True
+    return await create_row(client, run_id, ENDED, "{}")
 
 
 async def _closed(client: PrefectClient, summary: BatchSummary) -> BatchSummary:

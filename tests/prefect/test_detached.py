@@ -5,8 +5,10 @@ import gc
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from pydantic import RootModel
@@ -233,6 +235,24 @@ def test_the_last_review_of_a_batch_tells_its_summary_once(resident):
     (artifact,) = resident.artifacts(f"hitl-batch-{batch}")
     assert (early, told) == ([], [True, False])
     assert ("approved | 1" in artifact, "rejected | 1" in artifact) == (True, True)
+
+
+def test_an_end_that_could_not_be_told_is_told_by_whoever_comes_next(resident):
+    """The review that told it goes on again, such as after its worker died."""
+    batch, batch_run = f"b-{uuid4().hex[:8]}", resident.create_empty_run()
+    told = asyncio.run(_tell_through_a_fault(resident, batch_run, BatchSummary(batch=batch, task="detached", cases=0)))
+
+    assert (told, len(resident.artifacts(f"hitl-batch-{batch}"))) == ([False, True, False], 1)
+
+
+async def _tell_through_a_fault(resident: Resident, batch_run: str, summary: BatchSummary) -> list[bool]:
+    with resident.connected():
+        async with get_client() as client:
+            await create_row(client, UUID(batch_run), SUMMARY, summary.model_dump_json())
+            # The connection breaks in the middle, which no server can be asked to do.
+            with patch.object(client, "create_artifact", side_effect=httpx.ReadError("gone")):
+                broken = await atell_batch_end(client, batch_run, summary.batch)
+            return [broken, *[await atell_batch_end(client, batch_run, summary.batch) for _ in range(2)]]
 
 
 async def _tell(resident: Resident, batch_run: str, summary: BatchSummary) -> list[bool]:
