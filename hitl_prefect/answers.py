@@ -3,9 +3,10 @@
 The model states its confidence inside the structured answer; a person never sees it as part of the answer.
 """
 
+import inspect
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue, RootModel, TypeAdapter, ValidationError, create_model
@@ -46,6 +47,8 @@ class AnswerType:
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
+        if inspect.isroutine(answer) or isinstance(answer, partial):
+            raise ConfigError(f"answer={answer!r} is a function, which pydantic would call with what a model wrote")
         try:
             self.adapter: TypeAdapter[Any] = TypeAdapter(answer)
             self.json_schema: dict[str, Any] = self.adapter.json_schema()

@@ -2,6 +2,7 @@
 
 import math
 from enum import StrEnum
+from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
 import pytest
@@ -42,6 +43,17 @@ class Color(StrEnum):
 def properties(answer: Any, *, ask_confidence: bool = True) -> list[str]:
     schema = AnswerType(answer).draft_model(ask_confidence=ask_confidence).model_json_schema()
     return list(schema["properties"])
+
+
+def test_a_function_is_no_answer_type():
+    """Pydantic takes one, and would call it with what the model or a reviewer wrote."""
+
+    def act(command: str) -> str:
+        raise AssertionError(f"called with {command!r}")
+
+    for function in (act, partial(act)):
+        with pytest.raises(ConfigError, match="is a function"):
+            AnswerType(function)
 
 
 def test_a_model_gains_a_confidence_field():
