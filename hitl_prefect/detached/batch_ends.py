@@ -88,7 +88,9 @@ async def _closed(client: PrefectClient, summary: BatchSummary) -> BatchSummary:
 
 
 async def _count(client: PrefectClient, batch: str, tag: str) -> int:
-    wanted = {"flow_runs": {"tags": {"all_": [batch_tag(batch), tag]}}}
+    # Who cancels a review that waits leaves its tags as they are.
+    state = {"type": {"not_any_": ["CANCELLED"]}}
+    wanted = {"flow_runs": {"tags": {"all_": [batch_tag(batch), tag]}, "state": state}}
     found = await client.request("POST", "/flow_runs/count", json=wanted)
     return int(found.raise_for_status().json())
 

@@ -1,7 +1,7 @@
 """Open reviews: flow runs that are created already suspended, with their form.
 
 A review costs four requests, eight of them one more, and a hundred four more. The tag `hitl-opening` goes last: a run
-that still has it is half made, and `arepair_reviews` completes it from its own parameters.
+that still has it is half opened, and `arepair_reviews` completes it from its own parameters.
 """
 
 import asyncio
@@ -128,7 +128,9 @@ async def complete(client: PrefectClient, opened: Sequence[tuple[UUID, Opening]]
             await _write_rows(client, run_id, opening)
 
     await asyncio.gather(*(write(run_id, opening) for run_id, opening in opened))
-    await send_together(client, [(run_id, opening.notice) for run_id, opening in opened])
+    if not await send_together(client, [(run_id, opening.notice) for run_id, opening in opened]):
+        # They can be answered, and stay marked: the repair tells of them.
+        return
     for start in range(0, len(opened), _AT_A_TIME):
         await _finish(client, [run_id for run_id, _ in opened[start : start + _AT_A_TIME]])
 

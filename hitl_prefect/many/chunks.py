@@ -66,6 +66,7 @@ async def resolve_chunks(batch: Batch) -> None:
         at_once = 2 + math.ceil(batch.wanted.in_flight / batch.wanted.chunk)
         await asyncio.gather(*(_one_after_the_other(batch, waiting) for _ in range(at_once)))
         if batch.lanes.stopped:
+            get_run_logger().error("stopped, and no further case was begun: %s", batch.lanes.why)
             raise batch.lanes.stopped
         await finish_reviews()
 

@@ -24,6 +24,8 @@ class Lanes:
         self.in_flight = in_flight
         self.stopped: BaseException | None = None
         """Why no further case is begun; those under way are finished, since they are paid for."""
+        self.why = ""
+        """The same in words."""
         self._free = asyncio.Semaphore(in_flight)
         self._begun = 0
         self._failed_in_a_row = 0
@@ -43,9 +45,10 @@ class Lanes:
         """Free the lane."""
         self._free.release()
 
-    def stop(self, reason: BaseException) -> None:
+    def stop(self, reason: BaseException, why: str = "") -> None:
         """Begin no further case; the first reason stands."""
-        self.stopped = self.stopped or reason
+        if self.stopped is None:
+            self.stopped, self.why = reason, why or type(reason).__name__
 
     def went_well(self) -> None:
         """A case has its draft."""
@@ -55,4 +58,4 @@ class Lanes:
         """A case could not be asked about; after many in a row, nothing says that the next one could."""
         self._failed_in_a_row += 1
         if self._failed_in_a_row >= max(_AT_LEAST, _IN_A_ROW * self.in_flight):
-            self.stop(reason)
+            self.stop(reason, f"{self._failed_in_a_row} cases in a row failed")

@@ -255,6 +255,18 @@ async def _tell_through_a_fault(resident: Resident, batch_run: str, summary: Bat
             return [broken, *[await atell_batch_end(client, batch_run, summary.batch) for _ in range(2)]]
 
 
+def test_a_review_that_was_cancelled_holds_up_no_end_of_its_batch(resident):
+    """Its tags say that it waits; its state says that nobody waits for it."""
+    batch, batch_run = f"b-{uuid4().hex[:8]}", resident.create_empty_run()
+    one, other = opened(resident, *(a_review(resident.store, batch=batch, batch_run_id=batch_run) for _ in range(2)))
+    resident.force(one, "Cancelled", "CANCELLED")
+    resident.answer(other, decision="approve")
+    resident.go_on(other)
+    summary = BatchSummary(batch=batch, task="detached", cases=2, reviews=2, forms=2)
+
+    assert asyncio.run(_tell(resident, batch_run, summary)) == [True, False]
+
+
 async def _tell(resident: Resident, batch_run: str, summary: BatchSummary) -> list[bool]:
     with resident.connected():
         async with get_client() as client:
