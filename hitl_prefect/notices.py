@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 from uuid import NAMESPACE_URL, UUID, uuid5
-from weakref import WeakKeyDictionary
 
 import httpx
 from prefect.client.orchestration import PrefectClient
@@ -17,10 +16,10 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging import get_logger
 from pydantic import AwareDatetime
 
+from hitl_prefect.events import event_of_run, post_events
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.inert import cut, fence, visible
 from hitl_prefect.journal import create_row, read_row
-from hitl_prefect.together import Together
 from hitl_prefect.ui import arun_url
 
 __all__ = ["EVENTS", "PATIENCE", "Event", "Facts", "Notice", "Schedule", "excerpt", "quoted", "send_together", "tell"]
@@ -195,49 +194,30 @@ async def send_together(client: PrefectClient, notices: Sequence[tuple[UUID, Not
     """
     try:
         events = [await _event_of(run_id, notice) for run_id, notice in notices]
-        await _post(client, events)
+        await post_events(client, events)
     except (PrefectHTTPStatusError, httpx.TransportError) as exc:
         get_logger("hitl").warning("%d notices could not be told (%s)", len(notices), type(exc).__name__)
         return False
     return True
 
 
-_Events = tuple[PrefectClient, Sequence[dict[str, Any]]]
-_posts: "WeakKeyDictionary[PrefectClient, Together[_Events, None]]" = WeakKeyDictionary()
-"""By client, and so by event loop."""
-
-
-async def _post(client: PrefectClient, events: Sequence[dict[str, Any]]) -> None:
-    """Reviews that go on beside each other share a request: of all that one asks for, its events cost the most."""
-    await _posts.setdefault(client, Together(_post_all)).give((client, events))
-
-
-async def _post_all(given: Sequence[_Events]) -> None:
-    client = given[0][0]
-    events = [event for _, few in given for event in few]
-    (await client.request("POST", "/events", json=events)).raise_for_status()
-
-
 async def _send(client: PrefectClient, run_id: UUID, notice: Notice) -> Literal["sent"]:
     """Over REST and awaited: Prefect's own worker sends in the background, and a run that is suspended ends at once."""
-    await _post(client, [await _event_of(run_id, notice)])
+    await post_events(client, [await _event_of(run_id, notice)])
     return "sent"
 
 
 async def _event_of(run_id: UUID, notice: Notice) -> dict[str, Any]:
     facts = notice.facts
-    return {
-        "id": str(notice.id_in(run_id)),
-        "event": notice.event,
-        "occurred": datetime.now(UTC).isoformat(),
-        "resource": {
-            "prefect.resource.id": f"hitl.review.{run_id}.{facts.case}",
-            "prefect.resource.name": f"{facts.task}/{facts.case}",
-            "hitl.task": facts.task,
-        },
-        "related": [{"prefect.resource.id": f"prefect.flow-run.{run_id}", "prefect.resource.role": "flow-run"}],
-        "payload": _payload(facts) | {"run_id": str(run_id), "url": await arun_url(run_id)},
-    }
+    return event_of_run(
+        run_id,
+        notice.event,
+        event_id=notice.id_in(run_id),
+        resource=f"hitl.review.{run_id}.{facts.case}",
+        title=f"{facts.task}/{facts.case}",
+        task=facts.task,
+        payload=_payload(facts) | {"run_id": str(run_id), "url": await arun_url(run_id)},
+    )
 
 
 def _payload(facts: Facts) -> dict[str, Any]:

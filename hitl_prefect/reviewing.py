@@ -193,16 +193,17 @@ class _Asking:
         return await self.journal.record(self._step("silence", asked.number), Silence(at=now, meant=meant))
 
     async def _tell(self, event: Event, number: int, facts: Facts) -> None:
-        step = self.journal.key(self._step("round", number))
-        await tell(self.journal.client, self.journal.flow_run_id, Notice(name=event, step=step, facts=facts))
+        await tell(self.journal.client, self.journal.flow_run_id, self._notice(event, number, facts))
+
+    def _notice(self, event: Event, number: int, facts: Facts) -> Notice:
+        return Notice(name=event, step=self.journal.key(self._step("round", number)), facts=facts)
 
     async def _tell_settled(self, number: int, settled: Settlement) -> None:
         """Another attempt settles nothing; a run that comes by again has told it before."""
         row = self._step("settled", number)
         if settled.decision == "retry" or self.journal.read(row, Told) is not None:
             return
-        step = self.journal.key(self._step("round", number))
-        notice = Notice(name="settled", step=step, facts=settled_facts(self.sitting, self.route, settled))
+        notice = self._notice("settled", number, settled_facts(self.sitting, self.route, settled))
         # Without a claim: whoever comes by again before it is recorded sends the same event, and Prefect keeps one.
         if await send_together(self.journal.client, [(self.journal.flow_run_id, notice)]):
             await self.journal.record(row, Told(at=datetime.now(UTC)))

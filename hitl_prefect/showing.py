@@ -8,11 +8,11 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.logging import get_run_logger
 
 from hitl_prefect.inert import cut, fence
 from hitl_prefect.models import Case
+from hitl_prefect.run_artifacts import RunArtifact
 
 __all__ = ["LiveText"]
 
@@ -32,10 +32,9 @@ class LiveText:
     """
 
     def __init__(self, client: PrefectClient, flow_run_id: UUID, case: Case) -> None:
-        self._client, self._flow_run_id = client, flow_run_id
         self._title = f"Draft for {case.task}, case {case.id}"
+        self._artifact = RunArtifact(client, flow_run_id, self._title)
         self._text, self._shown = "", ""
-        self._artifact_id: UUID | None = None
         self._refresher: asyncio.Task[None] | None = None
 
     def __call__(self, text: str) -> None:
@@ -65,13 +64,6 @@ class LiveText:
         self._shown = text
         body = f"{self._title} {state}.\n\n{fence(cut(text))}" if text else f"{self._title} {state}."
         try:
-            await self._write(body)
+            await self._artifact.write(body)
         except httpx.HTTPError as exc:
             get_run_logger().warning("%s cannot be shown while it is written: %s", self._title, type(exc).__name__)
-
-    async def _write(self, body: str) -> None:
-        if self._artifact_id is None:
-            new = ArtifactCreate(type="markdown", description=self._title, data=body, flow_run_id=self._flow_run_id)
-            self._artifact_id = (await self._client.create_artifact(new)).id
-        else:
-            await self._client.update_artifact(self._artifact_id, ArtifactUpdate(data=body))

@@ -13,6 +13,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging import get_logger
 
 from hitl_prefect.batch_summary import BatchSummary
+from hitl_prefect.events import event_of_run, post_events
 from hitl_prefect.journal import create_row, read_row
 from hitl_prefect.outcomes import Settlement
 from hitl_prefect.signposts import WAITING, batch_tag, decision_tag
@@ -107,16 +108,13 @@ async def _show(client: PrefectClient, run_id: UUID, summary: BatchSummary) -> N
 
 
 async def _send(client: PrefectClient, run_id: UUID, summary: BatchSummary) -> None:
-    event = {
-        "id": str(uuid5(NAMESPACE_URL, f"{run_id}/{ENDED}")),
-        "event": "hitl.batch.ended",
-        "occurred": datetime.now(UTC).isoformat(),
-        "resource": {
-            "prefect.resource.id": f"hitl.batch.{summary.batch}",
-            "prefect.resource.name": f"{summary.task}/{summary.batch}",
-            "hitl.task": summary.task,
-        },
-        "related": [{"prefect.resource.id": f"prefect.flow-run.{run_id}", "prefect.resource.role": "flow-run"}],
-        "payload": summary.model_dump(mode="json"),
-    }
-    (await client.request("POST", "/events", json=[event])).raise_for_status()
+    event = event_of_run(
+        run_id,
+        "hitl.batch.ended",
+        event_id=uuid5(NAMESPACE_URL, f"{run_id}/{ENDED}"),
+        resource=f"hitl.batch.{summary.batch}",
+        title=f"{summary.task}/{summary.batch}",
+        task=summary.task,
+        payload=summary.model_dump(mode="json"),
+    )
+    await post_events(client, [event])

@@ -31,7 +31,7 @@ from hitl_prefect.run_pages import RUNS
 from hitl_prefect.signposts import OPENING, WAITING, tags_of
 from hitl_prefect.telling import signs_of
 
-__all__ = ["OPENING", "aopen_reviews", "complete", "open_reviews"]
+__all__ = ["Opening", "aopen_reviews", "complete", "open_reviews"]
 
 _PER_CALL = 100
 """As many as Prefect's bulk endpoint takes."""

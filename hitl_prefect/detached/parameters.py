@@ -4,8 +4,6 @@ import asyncio
 import hashlib
 import json
 
-from pydantic import ValidationError
-
 from hitl_prefect.configured import store_of
 from hitl_prefect.detached.asked import Detached
 from hitl_prefect.errors import StoreError
@@ -67,7 +65,7 @@ async def thaw(parameters: ReviewParameters) -> Detached:
     """
     try:
         return Detached.unpacked(json.loads(parameters.asked or await _fetched(parameters)))
-    except (ValidationError, ValueError, KeyError) as exc:
+    except (ValueError, KeyError) as exc:
         raise StoreError(
             f"case {parameters.case!r}: what its review is about was changed after it was opened, so nothing of it "
             "applies; delete the run and open the review again"

@@ -10,10 +10,11 @@ from prefect.logging import get_logger
 from prefect.utilities.asyncutils import run_coro_as_sync
 from pydantic import ValidationError
 
-from hitl_prefect.detached.opening import OPENING, Opening, complete
+from hitl_prefect.detached.opening import Opening, complete
 from hitl_prefect.detached.parameters import ReviewParameters, thaw
 from hitl_prefect.errors import HitlError
-from hitl_prefect.run_pages import ours
+from hitl_prefect.run_pages import RUNS, ours
+from hitl_prefect.signposts import OPENING
 
 __all__ = ["arepair_reviews", "repair_reviews"]
 
@@ -34,7 +35,7 @@ async def arepair_reviews(patience: timedelta = _PATIENCE) -> list[UUID]:
     async with get_client() as client:
         wanted = ours("PAUSED") | {"tags": {"all_": [OPENING]}}
         body = {"flow_runs": wanted, "sort": "START_TIME_ASC", "limit": _PAGE}
-        found = (await client.request("POST", "/flow_runs/filter", json=body)).raise_for_status().json()
+        found = (await client.request("POST", RUNS, json=body)).raise_for_status().json()
         before = datetime.now(UTC) - patience
         old = [run for run in found if datetime.fromisoformat(run["created"]) <= before]
         return [UUID(run["id"]) for run in old if await _repair(client, UUID(run["id"]), run["parameters"])]

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.logging import get_run_logger
 
 from hitl_prefect.many.batch import Batch
+from hitl_prefect.run_artifacts import RunArtifact
 
 __all__ = ["Progress"]
 
@@ -41,11 +41,11 @@ class Progress:
     """
 
     def __init__(self, client: PrefectClient, run_id: UUID, batch: Batch) -> None:
-        self._client, self._run_id, self._batch = client, run_id, batch
+        title, key = f"Batch {batch.name} of {batch.wanted.task}", f"hitl-batch-{batch.name}-progress"
+        self._batch, self._artifact = batch, RunArtifact(client, run_id, title, key=key)
         self._seconds_before = float(batch.ledger.read_fact("seconds") or 0)
         self._began = time.monotonic()
         self._waited_at_first = batch.ledger.counts().get("waiting", 0)
-        self._artifact_id: UUID | None = None
         self._beat: asyncio.Task[None] | None = None
 
     @property
@@ -87,24 +87,10 @@ class Progress:
     async def _show(self) -> None:
         self._batch.ledger.write_fact("seconds", f"{self.seconds:.3f}")
         try:
-            await self._write(self.markdown())
+            await self._artifact.write(self.markdown())
         except httpx.HTTPError as exc:
             # The class alone: an error of the server repeats what was sent.
             get_run_logger().warning("the progress cannot be shown: %s", type(exc).__name__)
-
-    async def _write(self, body: str) -> None:
-        if self._artifact_id is not None:
-            await self._client.update_artifact(self._artifact_id, ArtifactUpdate(data=body))
-            return
-        name = self._batch.name
-        new = ArtifactCreate(
-            key=f"hitl-batch-{name}-progress",
-            type="markdown",
-            description=f"Batch {name} of {self._batch.wanted.task}",
-            data=body,
-            flow_run_id=self._run_id,
-        )
-        self._artifact_id = (await self._client.create_artifact(new)).id
 
 
 def _left(waiting: int, rate: float) -> str:

@@ -1,9 +1,7 @@
 """Reviews in flow runs of their own: opened without a process, settled from what is frozen in them."""
 
 import asyncio
-import gc
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from unittest.mock import patch
 from uuid import UUID, uuid4
@@ -18,26 +16,20 @@ from hitl_prefect.detached import Detached, arepair_reviews
 from hitl_prefect.detached.batch_ends import SUMMARY, atell_batch_end
 from hitl_prefect.detached.deployment import ensure_review_deployment
 from hitl_prefect.detached.flow import review
-from hitl_prefect.detached.opening import OPENING, Opening
+from hitl_prefect.detached.opening import Opening
 from hitl_prefect.journal import create_row
 from hitl_prefect.policy import Policy
+from hitl_prefect.signposts import OPENING
 from tests.prefect.resident import Resident
 from tests.prefect.reviews_at_hand import DRAFT, a_case, a_member, a_review, opened
 from tests.servers.machine import wait_until
 
 # Prefect opens a client for an async flow, asks it for the result storage, and never closes it.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"), pytest.mark.usefixtures("collected")]
 
 
 class Words(RootModel[dict[str, str]]):
     """Any words under any names."""
-
-
-@pytest.fixture(autouse=True)
-def _collected() -> Iterator[None]:
-    """So that no later test finds those clients."""
-    yield
-    gc.collect()
 
 
 def test_a_review_waits_from_the_beginning_and_ships_what_was_approved(resident):

@@ -1,6 +1,5 @@
 """Many cases in one flow run: what is stored, what waits for people, and what a further run does."""
 
-import gc
 import json
 
 import pytest
@@ -18,14 +17,7 @@ from hitl_prefect.stores.folder import FolderStore
 from tests.servers.prefect import post
 
 # Prefect opens a client for an async flow, asks it for the result storage, and never closes it.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
-
-@pytest.fixture(autouse=True)
-def _collected():
-    """So that no later test finds those clients."""
-    yield
-    gc.collect()
+pytestmark = [pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"), pytest.mark.usefixtures("collected")]
 
 
 BAR = Policy(min_confidence=0.8)
