@@ -16,12 +16,11 @@ from hitl_prefect.drafts import ask
 from hitl_prefect.errors import ConfigError, HitlError, TryAgain
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.models import Case, Generation
+from hitl_prefect.patience import JITTER, LONGEST_WAIT_S, MODEL_S
 from hitl_prefect.protocols import OnText
 from hitl_prefect.showing import LiveText
 
 __all__ = ["agenerate", "generate"]
-
-_LONGEST_WAIT_S = 120.0
 
 
 def can_help(task: object, task_run: TaskRun, state: State) -> bool:  # noqa: ARG001 - Prefect passes all three
@@ -86,9 +85,9 @@ def _attempt(earlier: Generation | None) -> int:
 
 
 patiently: dict[str, Any] = {
-    "retries": 5,
-    "retry_delay_seconds": [1, 2, 4, 8, 16],
-    "retry_jitter_factor": 0.5,
+    "retries": len(MODEL_S),
+    "retry_delay_seconds": list(MODEL_S),
+    "retry_jitter_factor": JITTER,
     "retry_condition_fn": can_help,
 }
 """How a task asks a model: again where trying again can help."""
@@ -100,7 +99,7 @@ async def waiting_as_told() -> AsyncIterator[None]:
     try:
         yield
     except TryAgain as exc:
-        await asyncio.sleep(min(exc.retry_after_s or 0, _LONGEST_WAIT_S))
+        await asyncio.sleep(min(exc.retry_after_s or 0, LONGEST_WAIT_S))
         raise
 
 

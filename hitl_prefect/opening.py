@@ -22,7 +22,7 @@ from hitl_prefect.scorer_checks import check_agreement
 from hitl_prefect.signposts import tag_run
 from hitl_prefect.spending import check_prices
 
-__all__ = ["Opened", "check", "check_review", "check_reviewers", "make_case", "open_case"]
+__all__ = ["Opened", "check", "check_asking", "check_review", "check_reviewers", "make_case", "open_case"]
 
 
 class Opened(Frozen):
@@ -73,12 +73,21 @@ async def check_review(case: Case, policy: Policy, *, store: str) -> None:
         ConfigError: If something that the review will need is missing or cannot be honoured.
     """
     check_place()
+    await check_asking(case, policy, store=store)
+    if policy.on_deadline == "fallback":
+        fallback_of(case, policy)
+
+
+async def check_asking(case: Case, policy: Policy, *, store: str) -> None:
+    """Find what can be wrong about the form, who answers it, and where that is kept; wherever it is asked from.
+
+    Raises:
+        ConfigError: If something is missing or cannot be honoured.
+    """
     check_form(case.answer)
     check_rules(policy, case.answer)
     check_reviewers(case, policy)
     await store_of(store)
-    if policy.on_deadline == "fallback":
-        fallback_of(case, policy)
 
 
 def check_reviewers(case: Case, policy: Policy) -> None:

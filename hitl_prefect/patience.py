@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from hitl_prefect.errors import HitlError, TryAgain
 
-__all__ = ["MODEL_S", "STORE_S", "patiently"]
+__all__ = ["JITTER", "LONGEST_WAIT_S", "MODEL_S", "STORE_S", "patiently"]
 
 T = TypeVar("T")
 
@@ -16,8 +16,10 @@ MODEL_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 STORE_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Seconds between attempts to reach a store, as `save_outcome` has them."""
 
-_JITTER = 0.5
-_LONGEST_WAIT_S = 120.0
+JITTER = 0.5
+"""By how much of itself a pause before asking a model again may be longer."""
+LONGEST_WAIT_S = 120.0
+"""The longest that a provider's word is followed."""
 
 
 async def patiently(call: Callable[[], Awaitable[T]], pauses_s: Sequence[float]) -> T:
@@ -37,6 +39,6 @@ async def patiently(call: Callable[[], Awaitable[T]], pauses_s: Sequence[float])
         except HitlError as exc:
             if not exc.retryable:
                 raise
-            asked_s = min((exc.retry_after_s or 0) if isinstance(exc, TryAgain) else 0, _LONGEST_WAIT_S)
-        await asyncio.sleep(asked_s + pause_s * random.uniform(1, 1 + _JITTER))  # noqa: S311 - chance, not a secret
+            asked_s = min((exc.retry_after_s or 0) if isinstance(exc, TryAgain) else 0, LONGEST_WAIT_S)
+        await asyncio.sleep(asked_s + pause_s * random.uniform(1, 1 + JITTER))  # noqa: S311 - chance, not a secret
     return await call()

@@ -17,7 +17,7 @@ from hitl_prefect.outcomes import Answer, IndexEntry, Outcome, index_key, outcom
 from hitl_prefect.patience import STORE_S, patiently
 from hitl_prefect.protocols import PutResult, Store
 
-__all__ = ["afind_outcome", "aput_outcome", "asave_outcome", "save_outcome"]
+__all__ = ["afind_outcome", "aput_outcome", "asave_outcome", "read_outcome", "save_outcome"]
 
 
 async def asave_outcome(outcome: Outcome[Answer], *, store: str) -> str:
@@ -36,9 +36,8 @@ async def asave_outcome(outcome: Outcome[Answer], *, store: str) -> str:
         OutcomeConflict: If another outcome of the same case already stands there; ours is kept in quarantine.
         StoreError: If the store refused, or stayed down.
     """
-    return await _store(
-        index_key(outcome.case.task, outcome.case.id), _entry(outcome, outcome.stored), outcome.stored, store
-    )
+    body = outcome.stored
+    return await _store(index_key(outcome.case.task, outcome.case.id), _entry(outcome, body), body, store)
 
 
 async def afind_outcome(task_name: str, case_id: str, *, store: str) -> Outcome[JsonValue] | None:
@@ -47,7 +46,20 @@ async def afind_outcome(task_name: str, case_id: str, *, store: str) -> Outcome[
     Raises:
         StoreError: If the store refused, or stayed down; as for `asave_outcome`.
     """
-    return await _find(index_key(task_name, case_id), store)
+    return await _find(task_name, case_id, store)
+
+
+def read_outcome(store: Store, task_name: str, case_id: str) -> Outcome[JsonValue] | None:
+    """The same without a Prefect task, asked once.
+
+    Raises:
+        StoreError: If the store refused, or is away.
+    """
+    try:
+        entry = IndexEntry.model_validate_json(store.get(index_key(task_name, case_id)))
+        return Outcome[JsonValue].model_validate_json(store.get(entry.key))
+    except ObjectMissing:
+        return None
 
 
 def save_outcome(outcome: Outcome[Answer], *, store: str) -> str:
@@ -58,7 +70,7 @@ def save_outcome(outcome: Outcome[Answer], *, store: str) -> str:
 _patiently: dict[str, Any] = {
     "cache_policy": NO_CACHE,
     "persist_result": False,
-    "retries": 7,
+    "retries": len(STORE_S),
     "retry_delay_seconds": list(STORE_S),
     "retry_condition_fn": can_help,
 }
@@ -89,13 +101,8 @@ def _entry(outcome: Outcome[Answer], body: bytes) -> IndexEntry:
 
 
 @task(name="find_outcome", **_patiently)
-async def _find(index: str, store: str) -> Outcome[JsonValue] | None:
-    source = await store_of(store)
-    try:
-        entry = IndexEntry.model_validate_json(await asyncio.to_thread(source.get, index))
-        return Outcome[JsonValue].model_validate_json(await asyncio.to_thread(source.get, entry.key))
-    except ObjectMissing:
-        return None
+async def _find(task_name: str, case_id: str, store: str) -> Outcome[JsonValue] | None:
+    return await asyncio.to_thread(read_outcome, await store_of(store), task_name, case_id)
 
 
 @task(name="save_outcome", **_patiently)

@@ -6,13 +6,10 @@ from prefect.runtime import flow_run
 
 from hitl_prefect.answer_names import name_of_answer
 from hitl_prefect.concluding import fallback_of
-from hitl_prefect.configured import store_of
 from hitl_prefect.errors import ConfigError
-from hitl_prefect.forms import check_form
 from hitl_prefect.judging import check_scoring
 from hitl_prefect.many.batch import Wanted
-from hitl_prefect.opening import check_reviewers, make_case
-from hitl_prefect.routing import check_rules
+from hitl_prefect.opening import check_asking, make_case
 from hitl_prefect.spending import check_prices
 
 __all__ = ["check"]
@@ -31,12 +28,9 @@ async def check(wanted: Wanted, batch: str | None) -> None:
     if batch is not None and not _NAME.fullmatch(batch):
         raise ConfigError(f"batch={batch!r} is no name: 1 to 64 lower-case letters, digits and dashes")
     policy, any_case = wanted.policy, make_case("any", task=wanted.task, case_id="any", answer=wanted.answer)
-    check_form(wanted.answer)
+    await check_asking(any_case, policy, store=wanted.store)
     name_of_answer(wanted.answer)
-    check_rules(policy, wanted.answer)
-    check_reviewers(any_case, policy)
     if "fallback" in (policy.on_deadline, policy.over_budget):
         fallback_of(any_case, policy)
-    await store_of(wanted.store)
     await check_scoring(policy, wanted.model)
     await check_prices(policy, wanted.model)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from hitl_prefect.errors import ConfigError, ObjectMissing
+from hitl_prefect.errors import ConfigError
 from hitl_prefect.many.batch import Batch
-from hitl_prefect.outcomes import IndexEntry, Outcome, index_key, index_prefix
+from hitl_prefect.outcomes import Outcome, index_prefix
 from hitl_prefect.patience import STORE_S, patiently
-from hitl_prefect.protocols import Store
+from hitl_prefect.storing import read_outcome
 
 __all__ = ["pass_over_decided"]
 
@@ -44,15 +44,7 @@ async def _look(batch: Batch, ours: Sequence[tuple[int, str]]) -> None:
 
 
 async def _outcome(batch: Batch, case_id: str) -> Outcome[JsonValue] | None:
-    return await patiently(lambda: asyncio.to_thread(_read, batch.target, batch.wanted.task, case_id), STORE_S)
-
-
-def _read(target: Store, task: str, case_id: str) -> Outcome[JsonValue] | None:
-    try:
-        entry = IndexEntry.model_validate_json(target.get(index_key(task, case_id)))
-        return Outcome[JsonValue].model_validate_json(target.get(entry.key))
-    except ObjectMissing:
-        return None
+    return await patiently(lambda: asyncio.to_thread(read_outcome, batch.target, batch.wanted.task, case_id), STORE_S)
 
 
 def _check(batch: Batch, place: int, outcome: Outcome[JsonValue]) -> None:

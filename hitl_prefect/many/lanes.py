@@ -2,12 +2,11 @@
 
 import asyncio
 
+from hitl_prefect.direct import APART_S
 from hitl_prefect.errors import HitlError
 
 __all__ = ["Lanes"]
 
-_APART_S = 0.003
-"""Seconds between the first calls; see `hitl_prefect.direct`."""
 _IN_A_ROW = 3
 """So many times as many cases as are under way at once fail one after the other, and the batch stops."""
 _AT_LEAST = 50
@@ -38,7 +37,7 @@ class Lanes:
             return False
         if self._begun < self.in_flight:
             self._begun += 1
-            await asyncio.sleep(_APART_S)
+            await asyncio.sleep(APART_S)
         return True
 
     def leave(self) -> None:

@@ -13,7 +13,7 @@ from hitl_prefect.frozen import Frozen
 from hitl_prefect.worker.admission import Admission
 from hitl_prefect.worker.light_engine import LightEngine
 from hitl_prefect.worker.slots import Slots
-from hitl_prefect.worker.states import is_away
+from hitl_prefect.worker.states import AWAY, is_away
 from hitl_prefect.worker.waking import Waking
 
 __all__ = ["Attending", "RunSource"]
@@ -70,7 +70,7 @@ class Attending:
             try:
                 await self.look()
                 is_told = False
-            except Exception as exc:
+            except AWAY as exc:
                 if not is_away(exc):
                     raise
                 if not is_told:

@@ -76,7 +76,7 @@ class LightEngine:
             return getattr(pause, "state", None)
         except Abort:
             return None
-        except Exception as exc:
+        except Exception as exc:  # whatever a review raises is how it ended, and the other reviews go on
             if is_away(exc):
                 raise
             return await self._fail(flow_run, _in_words(exc))

@@ -85,11 +85,11 @@ class HitlWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
 
     async def sync_with_backend(self) -> None:
         """Send a heartbeat; begin to serve once the work pool is known. A server that is away ends nothing."""
-        from hitl_prefect.worker.states import is_away
+        from hitl_prefect.worker.states import AWAY, is_away
 
         try:
             await super().sync_with_backend()
-        except Exception as exc:
+        except AWAY as exc:
             if not is_away(exc):
                 raise
             self._miss(exc)

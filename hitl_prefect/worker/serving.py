@@ -19,7 +19,7 @@ from hitl_prefect.worker.attending import Attending, RunSource
 from hitl_prefect.worker.claims import Claim
 from hitl_prefect.worker.light_engine import LightEngine
 from hitl_prefect.worker.slots import Slots
-from hitl_prefect.worker.states import is_away
+from hitl_prefect.worker.states import AWAY, is_away
 from hitl_prefect.worker.taking_over import TakingOver
 from hitl_prefect.worker.waking import Waking
 
@@ -149,7 +149,7 @@ class Serving:
     async def _take_over(self) -> None:
         try:
             taken = await self._left.look()
-        except Exception as exc:
+        except AWAY as exc:
             if not is_away(exc):
                 raise
             return

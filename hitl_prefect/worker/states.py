@@ -10,7 +10,11 @@ from prefect.exceptions import Abort, ObjectNotFound, Pause, PrefectHTTPStatusEr
 from prefect.states import Cancelled
 from prefect.utilities.engine import propose_state
 
-__all__ = ["end", "enter", "is_away"]
+__all__ = ["AWAY", "end", "enter", "is_away"]
+
+
+AWAY = (PrefectHTTPStatusError, httpx.TransportError)
+"""What a request may raise where the Prefect server is away; `is_away` tells a refusal from it."""
 
 
 def is_away(exc: BaseException) -> bool:
