@@ -10,7 +10,7 @@ import prefect
 
 from hitl_prefect.frozen import Frozen
 
-__all__ = ["Measured", "goals_table", "part_of", "say"]
+__all__ = ["Measured", "finished", "goals_table", "part_of", "say"]
 
 
 class Measured(Frozen):
@@ -40,6 +40,12 @@ def goals_table(rows: Sequence[Measured]) -> str:
     load = f"load {os.getloadavg()[0]:.1f} at the end"
     head = "| | plain Prefect | hitl_prefect | ratio | goal | met |\n" + "| --- " * 6 + "|"
     return "\n".join([f"{machine}, {load}\n", head, *(row.row() for row in rows)])
+
+
+def finished(rows: Sequence[Measured]) -> int:
+    """Print the table; returns the exit code, 1 where a goal was missed."""
+    print(goals_table(rows))
+    return int(any(row.met is False for row in rows))
 
 
 def part_of(parts: Container[str]) -> Callable[[str], str]:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.fast_model import LATENCY_S
-from benchmarks.goals import Measured, goals_table, part_of, say
+from benchmarks.goals import Measured, finished, part_of, say
 from benchmarks.ground import Ground, ground
 from benchmarks.naive_many import decide_naively
 from benchmarks.programs import cpu_s, end_politely
@@ -118,9 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--plain", type=int, default=1, help="0 leaves the plain side out")
     asked = parser.parse_args(arguments)
     end_politely()
-    rows = [row for part in asked.parts or _PARTS for row in _measured(part, asked)]
-    print(goals_table(rows))
-    return int(any(row.met is False for row in rows))
+    return finished([row for part in asked.parts or _PARTS for row in _measured(part, asked)])
 
 
 def _measured(part: str, asked: Namespace) -> list[Measured]:

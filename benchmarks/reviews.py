@@ -21,7 +21,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 from benchmarks.databases import postgresql
-from benchmarks.goals import Measured, goals_table, part_of, say
+from benchmarks.goals import Measured, finished, part_of, say
 from benchmarks.ground import Ground, ground
 from benchmarks.made_reviews import open_made
 from benchmarks.programs import end_politely, memory_mb
@@ -152,9 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sqlite", action="store_true", help="also for `bulk`")
     asked = parser.parse_args(arguments)
     end_politely()
-    rows = [row for part in asked.parts or _PARTS for row in _measured(part, asked)]
-    print(goals_table(rows))
-    return int(any(row.met is False for row in rows))
+    return finished([row for part in asked.parts or _PARTS for row in _measured(part, asked)])
 
 
 def _measured(part: str, asked: Namespace) -> list[Measured]:

@@ -12,7 +12,7 @@ import time
 from argparse import ArgumentParser
 from contextlib import ExitStack
 
-from benchmarks.goals import Measured, goals_table, say
+from benchmarks.goals import Measured, finished, say
 from benchmarks.ground import Ground
 from benchmarks.made_reviews import open_made
 from benchmarks.outgrown import outgrown
@@ -84,8 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     end_politely()
     with outgrown() as grounds:
         rows = measure(grounds, asked.count, asked.workers)
-    print(goals_table(rows))
-    return int(any(row.met is False for row in rows))
+    return finished(rows)
 
 
 if __name__ == "__main__":

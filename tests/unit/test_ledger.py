@@ -2,7 +2,6 @@
 
 import contextlib
 import sqlite3
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +9,8 @@ from hypothesis import strategies as st
 
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.many.ledger import TABLES, Ledger, connect
-from hitl_prefect.models import Attempt, Case, Generation, Route, Score
+from hitl_prefect.models import Attempt, Case
+from tests.unit.making import a_generation, a_route, a_score
 
 
 def made(path, count):
@@ -25,18 +25,8 @@ def made(path, count):
 
 
 def attempt(case, *, cost_usd=0.5):
-    generation = Generation(
-        answer="yes",
-        text="yes",
-        status="ok",
-        model="m",
-        provider="scripted",
-        prompt_sha256=case.prompt_sha256,
-        cost_usd=cost_usd,
-        created_at=datetime(2026, 1, 2, tzinfo=UTC),
-    )
-    route = Route(action="review", reason="below_bar", propensity=1, policy_version="v")
-    return Attempt(generation=generation, score=Score(confidence=0.5, combined="stated"), route=route)
+    draft = a_generation(answer="yes", text="yes", prompt_sha256=case.prompt_sha256, cost_usd=cost_usd)
+    return Attempt(generation=draft, score=a_score(0.5), route=a_route(action="review", reason="below_bar"))
 
 
 def test_what_was_kept_is_there_after_the_process_is_gone(tmp_path):
