@@ -118,7 +118,7 @@ def test_a_seeded_form_that_was_left_open_does_not_ship_its_mistake(resident, se
     resident.answer(seeded, decision="reject", reviewer="ada")
     resident.go_on(seeded)
     late = WRONG if decision == "approve" else WRONG | {"vendor": "Acme Ltd"}
-    taken = resident.resume(seeded, decision=decision, reviewer="bob", answer=late)
+    taken = resident.answer(seeded, decision=decision, reviewer="bob", answer=late)["status"]
     state = resident.go_on(seeded)
     told, filled = resident.description(seeded), resident.form(seeded)["properties"]["answer"]["default"]
     again = finish(resident, seeded, decision="edit", reviewer="bob", answer=WRONG)
