@@ -13,7 +13,8 @@ from benchmarks.claims import LEVELS, MODELS, Recordings, mean_policy, read_reco
 from benchmarks.figures import Scored, figures_table, markdown, told
 from benchmarks.held_out import Draft, HeldOut, compare, hold_out
 from hitl_prefect.combining import Combination
-from hitl_prefect.fitting import fit_combination, was_right
+from hitl_prefect.evidence import was_right
+from hitl_prefect.fitting import fit_combination
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.outcomes import Outcome
 

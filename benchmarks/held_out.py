@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from hitl_prefect.fitting import fit_combination, was_right
+from hitl_prefect.evidence import was_right
+from hitl_prefect.fitting import fit_combination
 from hitl_prefect.metrics import Interval
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.scorers import AskingScorer, ReadingName

@@ -6,10 +6,9 @@ from importlib.util import find_spec
 from itertools import product
 from typing import TYPE_CHECKING, Any, Self, get_args
 
-from pydantic_core import to_jsonable_python
-
 from hitl_prefect.combining import Combination, FittedFor, Scale, Term, on_scale
 from hitl_prefect.errors import ConfigError, MissingExtra
+from hitl_prefect.evidence import first_attempt, was_right
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.scorers.base import Asking
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["fit_combination", "was_right"]
+__all__ = ["fit_combination"]
 
 _FEWEST = 10
 """Different prompts of each kind, right and wrong: with fewer, cross-validation would check on next to nothing."""
@@ -30,20 +29,6 @@ _STRENGTHS = (1.0, 0.3, 0.1, 0.03, 0.01)
 """Per case; strong first, so that of two that do equally well the stronger is taken."""
 
 _SCALES: tuple[Scale, ...] = get_args(Scale)
-
-
-def was_right(outcome: Outcome[Any]) -> bool | None:
-    """Whether the model's answer was right, as a person decided; `None` where no person did.
-
-    Approved, or edited into the same answer, is right; edited into another or rejected is wrong. What a deadline, the
-    policy or the model alone decided is no label, nor is a verdict on a draft that was no valid answer.
-    """
-    by_people = outcome.review is not None and outcome.decided_by in ("human", "quorum", "audit")
-    if not by_people or outcome.generation.status != "ok" or not outcome.route.propensity:
-        return None
-    if outcome.decision == "edit":
-        return bool(to_jsonable_python(outcome.final_answer) == outcome.generation.answer)
-    return {"approve": True, "reject": False}.get(outcome.decision)
 
 
 def fit_combination(
@@ -115,14 +100,14 @@ def _labelled(
 
 
 def _confidences(outcome: Outcome[Any], names: Sequence[str]) -> list[float] | None:
-    known = {part.name: part.confidence for part in outcome.score.parts if part.confidence is not None}
+    known = {part.name: part.confidence for part in first_attempt(outcome).score.parts if part.confidence is not None}
     return [known[name] for name in names] if known.keys() >= set(names) else None
 
 
 def _evidence(labelled: Sequence[_Labelled]) -> FittedFor:
     return FittedFor(
         task=labelled[0].outcome.case.task,
-        models=tuple(sorted({one.outcome.generation.model for one in labelled})),
+        models=tuple(sorted({first_attempt(one.outcome).generation.model for one in labelled})),
         cases=len(labelled),
         wrong=sum(not one.right for one in labelled),
     )

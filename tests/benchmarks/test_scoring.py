@@ -14,7 +14,7 @@ from benchmarks.held_out import HeldOut, compare
 from benchmarks.scoring import main
 from benchmarks.token_probabilities import read_exams
 from hitl_prefect.errors import ConfigError
-from hitl_prefect.fitting import was_right
+from hitl_prefect.evidence import was_right
 from hitl_prefect.metrics import Interval, aurc, auroc
 from tests.benchmarks.recorded_claims import write_recorded_claims, write_recorded_exams
 from tests.servers.machine import require

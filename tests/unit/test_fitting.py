@@ -5,7 +5,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from hitl_prefect.errors import ConfigError, MissingExtra
-from hitl_prefect.fitting import fit_combination, was_right
+from hitl_prefect.evidence import was_right
+from hitl_prefect.fitting import fit_combination
 from hitl_prefect.models import Part, Score
 from hitl_prefect.outcomes import CaseRecord
 from hitl_prefect.scorers import Agreement
