@@ -187,6 +187,11 @@ class Store(Protocol):
         """Where it is, for people; without any secret."""
         ...
 
+    @property
+    def writers(self) -> int:
+        """How many threads may write at once and gain by it."""
+        ...
+
     def put_once(self, key: str, body: bytes) -> PutResult:
         """Write `body` unless `key` is taken.
 

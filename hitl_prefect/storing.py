@@ -17,7 +17,7 @@ from hitl_prefect.outcomes import Answer, IndexEntry, Outcome, index_key, outcom
 from hitl_prefect.patience import STORE_S, patiently
 from hitl_prefect.protocols import PutResult, Store
 
-__all__ = ["afind_outcome", "aput_outcome", "asave_outcome", "read_outcome", "save_outcome"]
+__all__ = ["afind_outcome", "aput_outcome", "asave_outcome", "put_outcome", "read_outcome", "save_outcome"]
 
 
 async def asave_outcome(outcome: Outcome[Answer], *, store: str) -> str:
@@ -91,9 +91,13 @@ async def aput_outcome(outcome: Outcome[Answer], *, store: Store, stored: bytes 
     Raises:
         OutcomeConflict, StoreError: As for `asave_outcome`.
     """
+    return await patiently(lambda: asyncio.to_thread(put_outcome, outcome, store=store, stored=stored), STORE_S)
+
+
+def put_outcome(outcome: Outcome[Answer], *, store: Store, stored: bytes | None = None) -> PutResult:
+    """The same, tried once, in this thread."""
     index, body = index_key(outcome.case.task, outcome.case.id), stored or outcome.stored
-    entry = _entry(outcome, body)
-    return await patiently(lambda: asyncio.to_thread(_put, store, index, entry, body), STORE_S)
+    return _put(store, index, _entry(outcome, body), body)
 
 
 def _entry(outcome: Outcome[Answer], body: bytes) -> IndexEntry:

@@ -9,6 +9,7 @@ from hitl_prefect.errors import ConfigError
 from hitl_prefect.many.lanes import Lanes
 from hitl_prefect.many.ledger import Ledger
 from hitl_prefect.many.purse import Purse
+from hitl_prefect.many.writers import Writers
 from hitl_prefect.policy import Policy
 from hitl_prefect.protocols import Provider, Store
 
@@ -45,12 +46,17 @@ class Batch:
     """The flow run that began it: its reviews name that run, also where another run goes on."""
     wanted: Wanted
     ledger: Ledger
-    target: Store
+    writers: Writers
     lanes: Lanes
     purse: Purse
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Reviews are opened a hundred at a time: more only wait for Prefect's database."""
     _providers: dict[str, Provider] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Store:
+        """Where its outcomes are kept."""
+        return self.writers.store
 
     async def provider(self, model: str) -> Provider:
         """The provider of a model, looked up once: a saved block is read from the server.

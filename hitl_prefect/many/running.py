@@ -26,6 +26,7 @@ from hitl_prefect.many.ledger import Ledger
 from hitl_prefect.many.progress import Progress
 from hitl_prefect.many.purse import Purse
 from hitl_prefect.many.scanning import Scanned, scan
+from hitl_prefect.many.writers import Writers
 from hitl_prefect.policy import REVIEW_ALL, Policy
 from hitl_prefect.sources import Source
 
@@ -83,9 +84,11 @@ async def aresolve_cases(
     scanned = await asyncio.to_thread(scan, source, wanted, instructions=instructions, batch=batch, aside=set_aside)
     if scanned.bad_lines:
         get_run_logger().warning("%d lines tell no case: set aside in %s", scanned.bad_lines, scanned.aside)
+    target = await store_of(store)
     async with get_client() as client:
-        with Ledger(scanned.path, answer) as ledger:
-            return await _resolve(client, await _opened(client, scanned, wanted, ledger), scanned, dry_run=dry_run)
+        with Ledger(scanned.path, answer) as ledger, Writers(target) as writers:
+            opened = await _opened(client, scanned, wanted, ledger=ledger, writers=writers)
+            return await _resolve(client, opened, scanned, dry_run=dry_run)
 
 
 def resolve_cases(
@@ -124,14 +127,16 @@ def resolve_cases(
     )
 
 
-async def _opened(client: PrefectClient, scanned: Scanned, wanted: Wanted, ledger: Ledger) -> Batch:
+async def _opened(
+    client: PrefectClient, scanned: Scanned, wanted: Wanted, *, ledger: Ledger, writers: Writers
+) -> Batch:
     ledger.begin()
     return Batch(
         name=scanned.batch,
         run_id=await _run_of(client, ledger),
         wanted=wanted,
         ledger=ledger,
-        target=await store_of(wanted.store),
+        writers=writers,
         lanes=Lanes(wanted.in_flight),
         purse=Purse(wanted.policy.max_cost_usd, spent_usd=ledger.cost_usd() or 0),
     )

@@ -5,7 +5,7 @@ from prefect import get_run_logger
 from hitl_prefect.errors import OutcomeConflict
 from hitl_prefect.many.batch import Batch
 from hitl_prefect.many.ledger import Kept, State
-from hitl_prefect.storing import aput_outcome
+from hitl_prefect.patience import STORE_S, patiently
 
 __all__ = ["store_kept"]
 
@@ -18,9 +18,8 @@ async def store_kept(batch: Batch, kept: Kept, state: State) -> State:
     Raises:
         StoreError: If the store refused, or stayed down; the next run of the batch stores the same bytes.
     """
-    assert kept.outcome is not None, f"case {kept.case.id!r} has no outcome to store"  # noqa: S101
     try:
-        await aput_outcome(kept.outcome, store=batch.target, stored=kept.stored)
+        await patiently(lambda: batch.writers.put(kept), STORE_S)
     except OutcomeConflict as exc:
         get_run_logger().warning("line %d, case %s: decided elsewhere meanwhile: %s", kept.number, kept.case.id, exc)
         return "decided_before"

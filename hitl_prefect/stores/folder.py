@@ -40,6 +40,11 @@ class FolderStore:
         """`folder:` and the absolute path."""
         return f"folder:{self.root}"
 
+    @property
+    def writers(self) -> int:
+        """One: more only wait for each other, and keep the rest of the process from its work."""
+        return 1
+
     def put_once(self, key: str, body: bytes) -> PutResult:
         """Write `body` unless `key` is taken; see `hitl_prefect.protocols.Store`."""
         check_key(quarantine_key(key, body))

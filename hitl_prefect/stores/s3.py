@@ -77,6 +77,11 @@ class S3Store(S3Access):
         query = urlencode({k: v for k, v in given.items() if v not in (None, "true")}, safe=":/")
         return f"s3://{self.bucket}/{self._base}".rstrip("/") + (f"?{query}" if query else "")
 
+    @property
+    def writers(self) -> int:
+        """Several: writing to a bucket is mostly waiting."""
+        return 16
+
     def put_once(self, key: str, body: bytes) -> PutResult:
         """Write `body` unless `key` is taken; see `hitl_prefect.protocols.Store`."""
         check_key(quarantine_key(key, body))
