@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests mostly wait for servers: two processes take half the time of one, each with servers of its own.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 # --without-pip and pip's own --python: Debian ships venv without ensurepip.
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
 
@@ -12,10 +14,10 @@ demo: .venv/.demo
 	$(BIN)/hitl demo $(ARGS)
 
 test: .venv/.dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-all: .venv/.dev
-	HITL_FULL=1 $(BIN)/python -m pytest $(ARGS)
+	HITL_FULL=1 $(PYTEST) $(ARGS)
 
 check: .venv/.dev
 	$(BIN)/ruff check .

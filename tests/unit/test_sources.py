@@ -71,9 +71,9 @@ def problems(path: Path, content: bytes):
     [
         ("cases.jsonl", as_jsonl(FIRST, SECOND), 2),
         ("CASES.NDJSON", b"\xef\xbb\xbf" + as_jsonl(FIRST, SECOND) + b"\r\n\r\n", 2),
-        ("cases.jsonl.gz", gzip.compress(as_jsonl(FIRST, SECOND)), 2),
+        ("cases.jsonl.gz", gzip.compress(as_jsonl(FIRST, SECOND), mtime=0), 2),
         ("cases.csv", as_csv(FIRST, SECOND), 4),
-        ("cases.csv.gz", gzip.compress(as_csv(FIRST, SECOND)), 4),
+        ("cases.csv.gz", gzip.compress(as_csv(FIRST, SECOND), mtime=0), 4),
         ("cases.parquet", as_parquet(FIRST, SECOND), 2),
     ],
 )
@@ -221,7 +221,7 @@ def test_an_element_that_tells_no_case_is_told_and_the_rest_goes_on():
         ("cases.csv", b"id,prompt,id,\n", r"3 columns have no name or that of another: rename \['', 'id'\]"),
         ("cases.csv", "id,prompt\n".encode("utf-16"), "the first row, which names the columns: line: no UTF-8"),
         ("cases.jsonl.gz", b"plain", "Not a gzipped file"),
-        ("cases.jsonl.gz", gzip.compress(as_jsonl(FIRST) * 99)[:-9], "Compressed file ended"),
+        ("cases.jsonl.gz", gzip.compress(as_jsonl(FIRST) * 99, mtime=0)[:-9], "Compressed file ended"),
         ("cases.parquet", b"no table", "no whole Parquet file"),
         ("cases.parquet", as_parquet({"id": "a"}), r"no column 'prompt'.*\['id'\]"),
         ("cases.parquet", as_parquet(FIRST)[:-30], "Parquet"),
