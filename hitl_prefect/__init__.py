@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from hitl_prefect.concluding import conclude
     from hitl_prefect.detached import Detached, Member, aopen_reviews, arepair_reviews, open_reviews, repair_reviews
+    from hitl_prefect.exporting import aexport_training, export_training
     from hitl_prefect.generating import agenerate, generate
     from hitl_prefect.inbox_page import arefresh_inbox, refresh_inbox
     from hitl_prefect.judging import ascore, score
@@ -70,6 +71,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "aend_overdue_reviews",
+    "aexport_training",
     "afetch_batches",
     "agenerate",
     "aopen_reviews",
@@ -87,6 +89,7 @@ __all__ = [
     "cases_from_jsonl",
     "conclude",
     "end_overdue_reviews",
+    "export_training",
     "fetch_batches",
     "generate",
     "open_reviews",
@@ -126,6 +129,7 @@ _HOME = {
     ),
     "concluding": ("conclude",),
     "detached": ("Detached", "Member", "aopen_reviews", "arepair_reviews", "open_reviews", "repair_reviews"),
+    "exporting": ("aexport_training", "export_training"),
     "generating": ("agenerate", "generate"),
     "inbox_page": ("arefresh_inbox", "refresh_inbox"),
     "many": ("aresolve_cases", "resolve_cases"),

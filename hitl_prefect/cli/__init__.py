@@ -33,6 +33,7 @@ _COMMANDS = {
     "keys:keys": "Make and list the keys that reviewers sign with.",
     "verifying:verify": "Check that stored outcomes are what was decided and signed; exit code 1 where one is not.",
     "reviewers:reviewers": "Report how people review: overriding, agreement, mistakes let pass, anchoring, time.",
+    "exporting:export": "Write what people decided as files to train a model on.",
     "worker:worker": "Run the reviews that people have answered, in this process, until Ctrl-C.",
     "automations:init_automations": (
         "Have people told about reviews: one automation of Prefect per event, safe to run twice."
