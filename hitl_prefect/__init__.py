@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from hitl_prefect.outcomes import Outcome, Review, Verdict
     from hitl_prefect.people import Probes, SecondOpinion
     from hitl_prefect.policy import Grouping, Policy, Rule
+    from hitl_prefect.prompting import awith_examples, with_examples
     from hitl_prefect.reporting import areport_reviewers, report_reviewers
     from hitl_prefect.resolving import aresolve_case, resolve_case
     from hitl_prefect.reviewing import areview, review
@@ -86,6 +87,7 @@ __all__ = [
     "asave_outcome",
     "ascore",
     "asubmit_batch",
+    "awith_examples",
     "cases_from_jsonl",
     "conclude",
     "end_overdue_reviews",
@@ -105,6 +107,7 @@ __all__ = [
     "save_outcome",
     "score",
     "submit_batch",
+    "with_examples",
 ]
 
 _HOME = {
@@ -138,6 +141,7 @@ _HOME = {
     "outcomes": ("Outcome", "Review", "Verdict"),
     "people": ("Probes", "SecondOpinion"),
     "policy": ("Grouping", "Policy", "Rule"),
+    "prompting": ("awith_examples", "with_examples"),
     "reporting": ("areport_reviewers", "report_reviewers"),
     "resolving": ("aresolve_case", "resolve_case"),
     "reviewing": ("areview", "review"),

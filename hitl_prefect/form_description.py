@@ -7,6 +7,7 @@ from pydantic import JsonValue
 
 from hitl_prefect.briefs import Brief
 from hitl_prefect.diffing import changes
+from hitl_prefect.example_turns import without_examples
 from hitl_prefect.inert import code_span, cut, fence, folded
 from hitl_prefect.models import Case, Generation, Part, Route, Score, utc
 from hitl_prefect.outcomes import Probe
@@ -109,8 +110,10 @@ def _made_of(part: Part) -> str:
 
 
 def _prompt(case: Case) -> str:
-    turns = [f"{code_span(message.role)}\n\n{_shown(message.text)}" for message in case.messages]
-    shown = turns if len(turns) > 1 else [_shown(case.messages[0].text)] if turns else []
+    """The prompt; few-shot examples are for the model."""
+    messages = without_examples(case.messages)
+    turns = [f"{code_span(message.role)}\n\n{_shown(message.text)}" for message in messages]
+    shown = turns if len(turns) > 1 else [_shown(messages[0].text)] if turns else []
     return "\n\n".join(["### Prompt", *shown])
 
 

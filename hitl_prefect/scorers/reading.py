@@ -5,6 +5,7 @@ from statistics import fmean
 from typing import Literal
 
 from hitl_prefect.answers import answer_type
+from hitl_prefect.example_turns import without_examples
 from hitl_prefect.grounding import Source, checked_by_field
 from hitl_prefect.hedging import hedges, hedging_confidence
 from hitl_prefect.models import Case, Generation, Part
@@ -61,8 +62,8 @@ def _schema(case: Case, generation: Generation) -> Part:  # noqa: ARG001
 
 
 def _grounding(case: Case, generation: Generation) -> Part:
-    """Share of what the answer names that stands in the prompt, the reviewer's guidance included."""
-    pieces = [piece for message in case.messages for piece in message.pieces]
+    """Share of what the answer names that stands in the prompt without examples, or in the reviewer's guidance."""
+    pieces = [piece for message in without_examples(case.messages) for piece in message.pieces]
     texts = [piece for piece in pieces if isinstance(piece, str)]
     if len(texts) < len(pieces):
         return Part(name="grounding", confidence=None, reason="the case shows images, which are not read here")
