@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from hitl_prefect.agreement import cohen_kappa, krippendorff_alpha
 from hitl_prefect.canonical import canonical_bytes, sha256_of
+from hitl_prefect.example_turns import without_examples
 from hitl_prefect.models import Generation
 from hitl_prefect.outcomes import Outcome, Probe, Review, Verdict
 from hitl_prefect.people import known_as
@@ -139,7 +140,7 @@ class _Count:
         person = self._person(outcome.case.task, verdict)
         person.verdicts += 1
         person.bulk.append(verdict.bulk)
-        words = words_of(*(message.text for message in outcome.case.messages), draft.text)
+        words = words_of(*(message.text for message in without_examples(outcome.case.messages)), draft.text)
         person.too_fast.append(too_fast(verdict, words, self.words_per_minute))
         if not verdict.bulk:
             durations = person.since_opened if verdict.seen_at is None else person.seen

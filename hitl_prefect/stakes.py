@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from hitl_prefect.canonical import canonical_bytes
+from hitl_prefect.example_turns import without_examples
 from hitl_prefect.fields import field_at
 from hitl_prefect.models import Case, Generation, Score
 from hitl_prefect.outcomes import Verdict
@@ -49,7 +50,7 @@ def is_doubtful(first: Verdict, case: Case, generation: Generation, score: Score
         return True
     if rule.error_cost_at is not None and _at_stake(policy, generation.answer, first.answer) >= rule.error_cost_at:
         return True
-    words = words_of(*(message.text for message in case.messages), generation.text)
+    words = words_of(*(message.text for message in without_examples(case.messages)), generation.text)
     return rule.words_per_minute is not None and too_fast(first, words, rule.words_per_minute)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from hitl_prefect.errors import ConfigError
+from hitl_prefect.example_turns import question_sha256
 from hitl_prefect.many.batch import Batch
 from hitl_prefect.outcomes import Outcome, index_prefix
 from hitl_prefect.patience import STORE_S, patiently
@@ -49,7 +50,7 @@ async def _outcome(batch: Batch, case_id: str) -> Outcome[JsonValue] | None:
 
 def _check(batch: Batch, place: int, outcome: Outcome[JsonValue]) -> None:
     kept = batch.ledger.read(place)
-    if outcome.case.prompt_sha256 != kept.case.prompt_sha256:
+    if question_sha256(outcome.case.messages) != question_sha256(kept.case.messages):
         raise ConfigError(
             f"line {kept.number}: case {kept.case.id!r} of task {kept.case.task!r} was decided on "
             f"{outcome.decided_at:%Y-%m-%d} with another prompt: one case has one outcome; give this one another id"

@@ -20,12 +20,15 @@ from hitl_prefect.examples import ExamplePool, select_examples, tokens_in
 from hitl_prefect.form_description import _prompt
 from hitl_prefect.messages import Image, Message
 from hitl_prefect.outcomes import CaseRecord, outcome_key
+from hitl_prefect.people import SecondOpinion
+from hitl_prefect.policy import Policy
 from hitl_prefect.prompting import shown_as_turns
 from hitl_prefect.providers import scripted
 from hitl_prefect.providers.scripted import ScriptedProvider, Step
+from hitl_prefect.stakes import is_doubtful
 from hitl_prefect.stores import FolderStore
 from hitl_prefect.training import lesson_of
-from tests.unit.making import NOON, a_case, a_generation, a_review, a_route, a_verdict, an_outcome
+from tests.unit.making import NOON, a_case, a_generation, a_review, a_route, a_score, a_verdict, an_outcome
 
 CODES = {"parcel": "D-2", "invoice": "B-7", "password": "A-1"}
 Code = Literal["A-1", "B-7", "D-2", "?"]
@@ -130,6 +133,7 @@ def test_at_least_one_example_of_one_token():
 
 # How they are shown.
 
+HASTE = Policy(second_opinion=SecondOpinion(words_per_minute=600))
 PLAIN = (Message(role="system", content="Give the code."), Message(role="user", content="My parcel?"))
 
 
@@ -155,10 +159,12 @@ def test_a_conversation_of_several_turns_has_no_place_for_examples():
 
 
 def test_the_reviewer_and_the_training_files_see_the_case_without_examples():
-    shown = show_examples(PLAIN, [("An earlier secret.", "D-2")], number=1)
+    shown = show_examples(PLAIN, [("An earlier one. " * 100, "D-2")], number=1)
     record = a_case(prompt=shown)
 
     assert _prompt(record) == _prompt(a_case(prompt=PLAIN))
+    verdict = a_verdict(decided_at=NOON + timedelta(seconds=1))
+    assert not is_doubtful(verdict, record, a_generation(), a_score(), HASTE)
     assert lesson_of(an_outcome(case=CaseRecord.of(record))).messages == PLAIN
 
 
