@@ -42,12 +42,14 @@ async def aexport_training(
         What is in the files, and what was left out and why.
 
     Raises:
-        ConfigError: If there is no such store, format or tag, or the folder cannot be made, or holds something.
+        ConfigError: If there is no such store, format or tag, no outcome, or the folder is not new or cannot be made.
         StoreError: If the store is down, or lets nobody list.
     """
     target = None if out is None else _new_folder(out)
     source = await store_of(store)
     files = await asyncio.to_thread(_files, source, task, file_format, include=include, holdout=holdout)
+    if not files.summary.outcomes and not files.summary.unreadable:
+        raise ConfigError(f"no outcome of task {task!r} is stored in {source.url}: is it the right store and task?")
     if target is not None:
         await asyncio.to_thread(files.write, target)
     return files.summary

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from hitl_prefect.answer_names import answer_named
-from hitl_prefect.cli.printing import AsJson, print_json, say
+from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.example_sets import ExampleSet, set_key
 from hitl_prefect.example_trials import ExamplePlan, aplan_examples, atry_examples
@@ -46,6 +46,7 @@ async def examples(
     if not yes:
         _tell_plan(plan, model, json=json)
         return 0
+    say_aside(f"Asking {visible(model)} {plan.calls:,} times …")
     found = await atry_examples(plan, model=model, k=k, max_tokens=max_tokens)
     if json:
         trial = {**found.trial.model_dump(), "p_value": found.trial.p_value, "wins": found.trial.wins}

@@ -6,6 +6,8 @@ from itertools import count, pairwise
 from typing import Any, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from hitl_prefect import with_examples
@@ -149,6 +151,18 @@ def test_a_prompt_with_examples_is_the_same_question_and_another_prompt():
 
     assert {question_sha256(prompt) for prompt in shown} == {a_case(prompt=PLAIN).prompt_sha256}
     assert [prompts.index(name) for name in prompts] == [0, 1, 1, 3]
+
+
+@given(
+    systems=st.lists(st.text(), max_size=3),
+    asked=st.text(),
+    examples=st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=3),
+    number=st.integers(1, 10**7),
+)
+def test_the_prompt_without_its_examples_is_what_it_was(systems, asked, examples, number):
+    plain = (*(Message(role="system", content=text) for text in systems), Message(role="user", content=asked))
+
+    assert without_examples(show_examples(plain, examples, number=number)) == plain
 
 
 def test_a_conversation_of_several_turns_has_no_place_for_examples():

@@ -1,6 +1,7 @@
 """Training files from what people decided."""
 
 import json
+import resource
 from datetime import timedelta
 from typing import Any
 
@@ -338,6 +339,20 @@ def test_the_folder_appears_whole_or_not_at_all(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "taken"]
 
 
+def test_where_a_file_cannot_be_written_to_its_end_there_is_no_folder(tmp_path):
+    """The system stops the second file at 500 bytes, as a full disk would."""
+    found = files(*(decided(f"n{number}") for number in range(50)))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        with pytest.raises(ConfigError, match="no files were written"):
+            found.write(tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def store(tmp_path):
     folder = tmp_path / "outcomes"
@@ -372,11 +387,12 @@ def test_the_command_writes_the_files_and_tells_what_it_left_out(store, tmp_path
         (["--format", "trl-sft"], "give a new folder for the files"),
         (["--format", "trl-sft", "--dry-run", "--holdout", "1"], "holdout=1.0 is no share"),
         (["--format", "csv", "--dry-run"], "Invalid value"),
+        (["--format", "trl-sft", "--dry-run", "--task", "invoice"], "no outcome of task 'invoice' is stored"),
     ],
 )
-def test_wrong_use_is_told_before_anything_is_read(store, capsys, arguments, said):
+def test_wrong_use_is_told_and_nothing_is_written(store, capsys, arguments, said):
     with pytest.raises(SystemExit) as done:
-        main(["export", "--store", store, "--task", "invoices", *arguments])
+        main(["export", "--store", store, *([] if "--task" in arguments else ["--task", "invoices"]), *arguments])
 
     assert done.value.code in (1, 2)
     assert said in capsys.readouterr().err
