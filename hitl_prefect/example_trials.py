@@ -11,13 +11,14 @@ from hitl_prefect.alike import alike_key
 from hitl_prefect.answers import AnswerType, answer_type
 from hitl_prefect.configured import provider_of, store_of
 from hitl_prefect.direct import Drafted, Tried, draft_and_score_many
-from hitl_prefect.errors import ConfigError
+from hitl_prefect.errors import ConfigError, HitlError
 from hitl_prefect.example_sets import ExampleSet, Reviewed, Trial, next_number, put_set
 from hitl_prefect.example_turns import can_show_examples, show_examples
 from hitl_prefect.examples import ExamplePool
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Case
 from hitl_prefect.outcomes import Outcome
+from hitl_prefect.patience import MODEL_S
 from hitl_prefect.policy import Policy
 from hitl_prefect.prompting import shown_as_turns
 from hitl_prefect.protocols import Store
@@ -92,7 +93,8 @@ async def atry_examples(
 ) -> ExampleSet:
     """Ask a model about each held-out case with and without examples, and store whether they win.
 
-    An answer agrees where it says the same as people's, but for case, spaces and the punctuation at the ends of texts.
+    Calls that fail in a way that may pass are made again, after pauses of 1 to 16 s. An answer agrees where it says the
+    same as people's, but for case, spaces and the punctuation at the ends of texts.
 
     Args:
         plan: Of `aplan_examples`.
@@ -111,8 +113,12 @@ async def atry_examples(
     number = await asyncio.to_thread(next_number, plan.store, plan.task)
     cases = await asyncio.to_thread(lambda: list(_cases(plan, number, k, max_tokens)))
     answers = _Answers(plan)
-    async for tried in draft_and_score_many(cases, model=provider, policy=_ASKS_NOBODY_ELSE, in_flight=in_flight):
-        answers.take(tried)
+    for pause_s in (0.0, *MODEL_S):
+        await asyncio.sleep(pause_s)
+        async for tried in draft_and_score_many(cases, model=provider, policy=_ASKS_NOBODY_ELSE, in_flight=in_flight):
+            answers.take(tried)
+        if not (cases := answers.to_ask_again()):
+            break
     found = ExampleSet(
         task=plan.task,
         number=number,
@@ -198,14 +204,22 @@ class _Answers:
     def __init__(self, plan: ExamplePlan) -> None:
         self._plan = plan
         self._agreed: dict[str, bool] = {}
-        self._why: Exception | None = None
+        self._why: HitlError | None = None
+        self._again: list[Case] = []
 
     def take(self, tried: Tried) -> None:
         place = int(tried.case.id.partition(".")[0])
-        if tried.drafted is None:
-            self._why = tried.error
-        else:
+        if tried.drafted is not None:
             self._agreed[tried.case.id] = _agrees(tried.drafted, self._plan.held_out[place].wanted)
+            return
+        self._why = tried.error
+        if tried.error is not None and tried.error.retryable:
+            self._again.append(tried.case)
+
+    def to_ask_again(self) -> list[Case]:
+        """What failed in a way that may pass, since this was last asked for."""
+        found, self._again = self._again, []
+        return found
 
     def trial(self) -> Trial:
         """The pairs, counted.

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from hitl_prefect import with_examples
 from hitl_prefect.answers import answer_type
 from hitl_prefect.cli import main
-from hitl_prefect.errors import ConfigError, ProviderUnavailable
+from hitl_prefect.errors import ConfigError, HitlError, ProviderDenied, RateLimited
 from hitl_prefect.evidence import prompt_name
 from hitl_prefect.example_sets import ExampleSet, Reviewed, Trial, newest_set, next_number, put_set, set_key
 from hitl_prefect.example_trials import aplan_examples, atry_examples
@@ -216,22 +216,20 @@ def test_examples_win_where_chance_would_not_do_as_well(only_with, only_without,
 
 
 class Copying(ScriptedProvider):
-    """Knows no code, and copies that of an example about the same thing; fails once it was asked often enough."""
+    """Knows no code, and copies that of an example about the same thing; some calls fail."""
 
-    def __init__(self, *, fails_from: int = 10**6, always: str = "?") -> None:
+    def __init__(self, *, failing: range = range(0), error: HitlError | None = None) -> None:
         super().__init__(["never played"])
-        self._asked, self._fails_from, self._always = count(), fails_from, always
+        self._asked, self._failing, self._error = count(), failing, error
 
     async def generate(self, request, **_):
         self.requests.append(request)
-        if next(self._asked) >= self._fails_from:
-            raise ProviderUnavailable("away")
+        if next(self._asked) in self._failing and self._error is not None:
+            raise self._error
         *before, asked = request.messages
         thing = next(one for one in CODES if one in asked.text)
         copied = [answer.text for user, answer in pairwise(before) if thing in user.text]
-        text = json.dumps(
-            {**json.loads(copied[0] if copied else json.dumps({"answer": self._always})), "confidence": 0.5}
-        )
+        text = json.dumps({**json.loads(copied[0] if copied else json.dumps({"answer": "?"})), "confidence": 0.5})
         return Step(text=text).play(self.model)
 
 
@@ -336,15 +334,27 @@ async def test_examples_that_change_nothing_do_not_win(mails, monkeypatch):
 
 
 async def test_a_case_that_could_not_be_asked_both_ways_counts_for_nothing(mails, monkeypatch):
-    monkeypatch.setitem(scripted._registered, "tired", Copying(fails_from=21))
-    monkeypatch.setitem(scripted._registered, "dead", Copying(fails_from=0))
+    tired = Copying(failing=range(21, 40), error=ProviderDenied("refused"))
+    monkeypatch.setitem(scripted._registered, "tired", tired)
+    dead = Copying(failing=range(40), error=ProviderDenied("refused"))
+    monkeypatch.setitem(scripted._registered, "dead", dead)
     plan = await aplan_examples(mails, task="mail", answer=Code, most=20)
 
     found = await atry_examples(plan, model="scripted:tired", in_flight=1)
-    with pytest.raises(ConfigError, match="away"):
+    with pytest.raises(ConfigError, match="refused"):
         await atry_examples(plan, model="scripted:dead")
 
     assert (found.trial.asked, found.trial.unanswered) == (10, 10)
+
+
+async def test_a_call_that_was_made_too_soon_is_made_again(mails, monkeypatch):
+    busy = Copying(failing=range(5), error=RateLimited("slow down"))
+    monkeypatch.setitem(scripted._registered, "busy", busy)
+    plan = await aplan_examples(mails, task="mail", answer=Code, most=20)
+
+    found = await atry_examples(plan, model="scripted:busy")
+
+    assert (len(busy.requests), found.trial.asked, found.trial.unanswered) == (45, 20, 0)
 
 
 def test_the_command_tells_how_often_it_would_ask_and_asks_with_yes(mails, copying, capsys):
