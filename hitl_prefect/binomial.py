@@ -1,0 +1,52 @@
+"""What the errors among some cases say about the error rate behind them: exact, and in plain Python.
+
+In plain Python, so that a bar can be found where none of the optional packages is installed.
+"""
+
+from math import ceil, exp, lgamma, log, log1p
+
+__all__ = ["chance_of_at_most", "fewest_without_error"]
+
+_NEGLIGIBLE = 1e-18
+"""Below this part of the sum a term, and all after it, changes no digit."""
+
+
+def chance_of_at_most(errors: int, of: int, rate: float) -> float:
+    """The probability of at most so many errors where each case is wrong with probability `rate`.
+
+    Args:
+        errors: How many at most.
+        of: How many cases.
+        rate: In (0, 1).
+
+    Returns:
+        A probability in [0, 1]; where the true rate is at least `rate` it is an exact p-value.
+
+    >>> round(chance_of_at_most(0, 22, 0.1), 4)
+    0.0985
+    """
+    if errors < 0 or errors >= of:
+        return float(errors >= 0)
+    total = term = exp(_log_chance(errors, of, rate))
+    odds, peak = (1 - rate) / rate, of * rate
+    for fewer in range(errors, 0, -1):
+        term *= fewer / (of - fewer + 1) * odds
+        total += term
+        if fewer < peak and term < _NEGLIGIBLE * total:
+            break
+    return min(1.0, total)
+
+
+def fewest_without_error(limit: float, delta: float) -> int:
+    """How many cases without any error it takes until a rate of `limit` is refuted at level `delta`.
+
+    >>> fewest_without_error(0.05, 0.1), fewest_without_error(0.1, 0.1)
+    (45, 22)
+    """
+    return max(1, ceil(log(delta) / log1p(-limit)))
+
+
+def _log_chance(errors: int, of: int, rate: float) -> float:
+    """The log of the probability of exactly so many errors."""
+    ways = lgamma(of + 1) - lgamma(errors + 1) - lgamma(of - errors + 1)
+    return ways + errors * log(rate) + (of - errors) * log1p(-rate)
