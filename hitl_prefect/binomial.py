@@ -27,14 +27,9 @@ def chance_of_at_most(errors: int, of: int, rate: float) -> float:
     """
     if errors < 0 or errors >= of:
         return float(errors >= 0)
-    total = term = exp(_log_chance(errors, of, rate))
-    odds, peak = (1 - rate) / rate, of * rate
-    for fewer in range(errors, 0, -1):
-        term *= fewer / (of - fewer + 1) * odds
-        total += term
-        if fewer < peak and term < _NEGLIGIBLE * total:
-            break
-    return min(1.0, total)
+    if errors >= of * rate:
+        return 1 - _tail(of - errors - 1, of, 1 - rate)
+    return _tail(errors, of, rate)
 
 
 def fewest_without_error(limit: float, delta: float) -> int:
@@ -44,6 +39,17 @@ def fewest_without_error(limit: float, delta: float) -> int:
     (45, 22)
     """
     return max(1, ceil(log(delta) / log1p(-limit)))
+
+
+def _tail(errors: int, of: int, rate: float) -> float:
+    """As `chance_of_at_most`, for fewer errors than are expected: each term is smaller than the one before."""
+    total = term = exp(_log_chance(errors, of, rate))
+    for fewer in range(errors, 0, -1):
+        term *= fewer / (of - fewer + 1) * (1 - rate) / rate
+        total += term
+        if term < _NEGLIGIBLE * total:
+            break
+    return total
 
 
 def _log_chance(errors: int, of: int, rate: float) -> float:

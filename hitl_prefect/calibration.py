@@ -46,8 +46,8 @@ class Bar:
     coverage: float
     """The share of all given cases at or above the bar, in [0, 1]; 0 without one."""
     needed: int
-    """How many further labels, all surer than the bar and all right, it takes at least until there is one; 0 with a
-    bar."""
+    """How many further labels it takes at least until there is one: so many if all are right, and surer than all
+    before; 0 with a bar."""
     starts: tuple[float, ...]
     """The thresholds at which testing began; empty with too few labels for any."""
 
@@ -89,16 +89,15 @@ def find_bar(labels: Iterable[Label], *, max_error: float, confidence_level: flo
     delta = _delta(max_error, confidence_level, look)
     cases = list(labels)
     counts = counts_from(cases, GRID)
-    most = max(counts, key=lambda count: count.labels)
-    shares = (1.0,) if most.labels * max_error <= _ONE_START_UP_TO else _SHARES
-    starts = _starts(counts, shares, fewest_without_error(max_error, delta * shares[0]))
-    best = _most_lenient(counts, {place: share * delta for place, share in starts.items()}, max_error)
-    began = tuple(counts[place].threshold for place in sorted(starts))
+    allowed = _allowed(counts, max_error, delta)
+    best = _most_lenient(counts, allowed, max_error)
+    starts = tuple(counts[place].threshold for place in sorted(allowed))
     if best is None:
-        needed = _needed(counts, max_error, delta * shares[0])
-        return Bar(None, most.labels, most.errors, coverage=0.0, needed=needed, starts=began)
+        most = max(counts, key=lambda count: count.labels)
+        needed = _needed(counts, max_error, delta)
+        return Bar(None, most.labels, most.errors, coverage=0.0, needed=needed, starts=starts)
     above = sum(case.confidence >= best.threshold for case in cases)
-    return Bar(best.threshold, best.labels, best.errors, coverage=above / len(cases), needed=0, starts=began)
+    return Bar(best.threshold, best.labels, best.errors, coverage=above / len(cases), needed=0, starts=starts)
 
 
 def is_due(labels: int, *, last: int) -> bool:
@@ -124,15 +123,17 @@ def _delta(max_error: float, confidence_level: float, look: int | None) -> float
     return (1 - confidence_level) * 6 / (pi * look) ** 2
 
 
-def _starts(counts: Sequence[Count], shares: Sequence[float], fewest: int) -> dict[int, float]:
-    """Places in the grid with the share of delta that begins there; two that fall together add up."""
+def _allowed(counts: Sequence[Count], max_error: float, delta: float) -> dict[int, float]:
+    """What each start is allowed of delta, by its place in the grid; two that fall together add up."""
+    most = max(count.labels for count in counts)
+    shares = (1.0,) if most * max_error <= _ONE_START_UP_TO else _SHARES
+    fewest = fewest_without_error(max_error, delta * shares[0])
     found: dict[int, float] = {}
-    total = max(count.labels for count in counts)
     for number, share in enumerate(shares):
-        enough = fewest + number * (total - fewest) / len(shares)
+        enough = fewest + number * (most - fewest) / len(shares)
         place = next((place for place, count in enumerate(counts) if count.labels >= enough), None)
         if place is not None:
-            found[place] = found.get(place, 0.0) + share
+            found[place] = found.get(place, 0.0) + share * delta
     return found
 
 
@@ -149,9 +150,10 @@ def _most_lenient(counts: Sequence[Count], allowed: dict[int, float], max_error:
 
 
 def _needed(counts: Sequence[Count], max_error: float, delta: float) -> int:
-    """The least number of error-free labels that would refute some threshold."""
-    fewest = fewest_without_error(max_error, delta)
-    for count in counts:
-        while fewest > 1 and chance_of_at_most(count.errors, count.labels + fewest - 1, max_error) <= delta:
-            fewest -= 1
-    return fewest
+    """The least number of further labels without an error that would give a bar."""
+    further, found = 0, None
+    while found is None:
+        further += 1
+        more = [Count(count.threshold, count.labels + further, count.errors) for count in counts]
+        found = _most_lenient(more, _allowed(more, max_error, delta), max_error)
+    return further
