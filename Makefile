@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
 
 .PHONY: demo test test-all check bench bench-scoring bench-throughput bench-inbox
-.PHONY: bench-reviews bench-many bench-scaled bench-soak screenshots clean
+.PHONY: bench-risk-budget bench-reviews bench-many bench-scaled bench-soak screenshots clean
 
 demo: .venv/.demo
 	$(BIN)/hitl demo $(ARGS)
@@ -29,10 +29,14 @@ check: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks.real_cases $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m benchmarks.scoring)
+	$(if $(ARGS),,$(BIN)/python -m benchmarks.risk_budget)
 	$(if $(ARGS),,$(MAKE) bench-throughput)
 
 bench-scoring: .venv/.dev
 	$(BIN)/python -m benchmarks.scoring $(ARGS)
+
+bench-risk-budget: .venv/.dev
+	$(BIN)/python -m benchmarks.risk_budget $(ARGS)
 
 bench-throughput: .venv/.dev
 	$(BIN)/python -m benchmarks.throughput --provider openai $(ARGS)
