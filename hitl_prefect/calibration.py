@@ -59,10 +59,12 @@ def find_bar(labels: Iterable[Label], *, max_error: float, confidence_level: flo
     is at most `max_error`, as long as cases come as they came. The test is the exact binomial one, on labels thinned to
     a fair sample at each threshold (`counts_from`). All thresholds share delta = 1 - `confidence_level`: testing goes
     from strict to lenient, each refuted threshold hands what it was allowed on to the next, and the first that stands
-    ends the chain. With few labels there is one start, at the strictest threshold with as many labels as a test without
-    errors takes; with many, four more with an eighth of delta each lie between it and the most lenient, so that an
-    early misfortune does not end all. How many is settled by the number of labels, and where by their confidences,
-    never by what was right.
+    ends the chain. Of thresholds with the same labels the strictest is taken.
+
+    With few labels there is one start, at the strictest threshold with as many labels as a test without errors takes;
+    with many, four more with an eighth of delta each lie between it and the most lenient, so that an early misfortune
+    does not end all. How many is settled by the number of labels, and where by their confidences, never by what was
+    right. The proof is exact where surer cases are no more often wrong than less sure ones; elsewhere it is simulated.
 
     Looking again, as labels come in, would break the promise in the end if each look had all of delta. Look k has
     delta * 6 / (pi² k²), which is delta over all looks for ever; so a bar that any look found may be kept. Look seldom
@@ -82,7 +84,7 @@ def find_bar(labels: Iterable[Label], *, max_error: float, confidence_level: flo
         Test); Wiens, Dmitrienko (2005), Journal of Biopharmaceutical Statistics 15 (handing delta on).
 
     >>> find_bar([Label(0.9, True, 1.0, "v1", str(case)) for case in range(60)], max_error=0.05).bar
-    0.0
+    0.9
     >>> find_bar([Label(0.9, True, 1.0, "v1", str(case)) for case in range(30)], max_error=0.05).needed
     25
     """
@@ -138,20 +140,25 @@ def _allowed(counts: Sequence[Count], max_error: float, delta: float) -> dict[in
 
 
 def _most_lenient(counts: Sequence[Count], allowed: dict[int, float], max_error: float) -> Count | None:
-    """The last threshold that is refuted; what one was allowed goes on to the next, and is lost where one stands."""
+    """The last threshold that is refuted; what one was allowed goes on to the next, and is lost where one stands.
+
+    Of thresholds with the same labels the strictest: nobody has seen a case between them.
+    """
     best, delta = None, 0.0
     for place, count in enumerate(counts):
         delta += allowed.get(place, 0.0)
-        if delta and chance_of_at_most(count.errors, count.labels, max_error) <= delta:
-            best = count
-        else:
+        if not delta or chance_of_at_most(count.errors, count.labels, max_error) > delta:
             delta = 0.0
+        elif best is None or (best.labels, best.errors) != (count.labels, count.errors):
+            best = count
     return best
 
 
 def _needed(counts: Sequence[Count], max_error: float, delta: float) -> int:
     """The least number of further labels without an error that would give a bar."""
-    further, found = 0, None
+    # Fewer than these are too few anywhere, even without an error.
+    fewest = fewest_without_error(max_error, delta) - max(count.labels for count in counts)
+    further, found = max(0, fewest - 1), None
     while found is None:
         further += 1
         more = [Count(count.threshold, count.labels + further, count.errors) for count in counts]
