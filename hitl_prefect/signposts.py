@@ -16,7 +16,6 @@ from hitl_prefect.panel import Ask
 from hitl_prefect.run_pages import TAG
 
 __all__ = [
-    "OPENING",
     "WAITING",
     "ask_labels",
     "batch_tag",
@@ -31,8 +30,6 @@ __all__ = [
 
 WAITING = "waiting"
 """On a flow run for as long as it waits for a person."""
-OPENING = "hitl-opening"
-"""On the flow run of a review until all that it is answered by is written."""
 _BATCH = "batch:"
 
 _ASKED = {"second": "Second opinion", "tie_breaker": "Tie-break", "escalated": "Escalated review"}
@@ -132,7 +129,7 @@ async def mark_settled(
         await client.update_flow_run(run_id, name=name)
         return False
     decided = [decision_tag(settled.decision)] if any(tag.startswith(_BATCH) for tag in tags) else []
-    kept = [tag for tag in tags if tag not in (WAITING, OPENING)]
+    kept = [tag for tag in tags if tag != WAITING]
     await client.update_flow_run(run_id, name=name, tags=[*kept, *decided])
     return True
 

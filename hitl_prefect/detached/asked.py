@@ -11,7 +11,10 @@ from hitl_prefect.models import Attempt, Case
 from hitl_prefect.panel import Sitting
 from hitl_prefect.policy import Policy
 
-__all__ = ["Detached", "Member"]
+__all__ = ["KEY", "Detached", "Member"]
+
+KEY = "hitl-review-"
+"""How the idempotency key of every review begins; 40 hexadecimal digits follow."""
 
 
 class Member(Frozen):
@@ -49,7 +52,7 @@ class Detached(Frozen):
     def key(self) -> str:
         """The idempotency key: the same case and draft are the same review, however often it is opened."""
         named: list[JsonValue] = [self.case.task, self.case.id, self.attempt.generation.sha256, self.batch]
-        return f"hitl-review-{sha256_of(named)[:40]}"
+        return f"{KEY}{sha256_of(named)[:40]}"
 
     @property
     def group(self) -> tuple[str, ...]:

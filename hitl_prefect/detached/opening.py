@@ -1,7 +1,8 @@
 """Open reviews: flow runs that are created already suspended, with their form.
 
-A review costs four requests, eight of them one more, and a hundred four more. The tag `hitl-opening` goes last: a run
-that still has it is half opened, and `arepair_reviews` completes it from its own parameters.
+A review costs three requests, and a hundred of them four more; each call a few for the deployment and the inbox's page.
+Which reviews are being opened is noted before the first is created, and forgotten when all can be answered: what is
+noted for longer is half opened, and `arepair_reviews` completes it from its own parameters.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 from hitl_prefect.desk import Round, Signs, keyset_of
 from hitl_prefect.detached.asked import Detached
 from hitl_prefect.detached.deployment import POOL, ensure_review_deployment
+from hitl_prefect.detached.lots import forget_lot, note_lot
 from hitl_prefect.detached.parameters import freeze
 from hitl_prefect.errors import ReviewError
 from hitl_prefect.inbox_page import refresh_page
@@ -27,8 +29,7 @@ from hitl_prefect.journal import create_row, slug_of
 from hitl_prefect.notices import Notice, send_together
 from hitl_prefect.panel import Ask
 from hitl_prefect.rounds import About, make_round
-from hitl_prefect.run_pages import RUNS
-from hitl_prefect.signposts import OPENING, WAITING, tags_of
+from hitl_prefect.signposts import WAITING, tags_of
 from hitl_prefect.telling import signs_of
 
 __all__ = ["Opening", "aopen_reviews", "complete", "open_reviews"]
@@ -59,11 +60,6 @@ class Opening:
         self.signs: Signs = signs_of(review.sitting, self.round, route, self.row)
 
     @property
-    def tags(self) -> list[str]:
-        """What marks the run once it can be answered."""
-        return [*tags_of(self.review.case.task, self.review.batch), WAITING]
-
-    @property
     def notice(self) -> Notice:
         """What is told about it."""
         return Notice(name="opened", step=self.row, facts=self.round.facts)
@@ -78,7 +74,7 @@ class Opening:
             "state": to_state_create(state).model_dump(mode="json"),
             "parameters": (await freeze(self.review)).model_dump(mode="json"),
             "idempotency_key": self.review.key,
-            "tags": [*self.tags, OPENING],
+            "tags": [*tags_of(self.review.case.task, self.review.batch), WAITING],
             "labels": self.signs.labels | schedule.labels(),
         }
 
@@ -105,10 +101,7 @@ async def aopen_reviews(reviews: Sequence[Detached], *, work_pool: str = POOL) -
     async with get_client() as client:
         deployment = await ensure_review_deployment(client, work_pool)
         for start in range(0, len(reviews), _PER_CALL):
-            some = [Opening(review) for review in reviews[start : start + _PER_CALL]]
-            runs = await _create(client, deployment, some)
-            await complete(client, list(zip(runs, some, strict=True)))
-            opened += runs
+            opened += await _open_lot(client, deployment, reviews[start : start + _PER_CALL])
         if opened:
             await refresh_page(client, opened[-1])
     return opened
@@ -119,8 +112,12 @@ def open_reviews(reviews: Sequence[Detached], *, work_pool: str = POOL) -> list[
     return run_coro_as_sync(aopen_reviews(reviews, work_pool=work_pool))
 
 
-async def complete(client: PrefectClient, opened: Sequence[tuple[UUID, Opening]]) -> None:
-    """Write what makes these runs answerable, and tell of them; what is there already stays."""
+async def complete(client: PrefectClient, opened: Sequence[tuple[UUID, Opening]]) -> bool:
+    """Write what makes these runs answerable, and tell of them; what is there already stays.
+
+    Returns:
+        Whether the server took what is told. Where it did not they can be answered all the same.
+    """
     at_a_time = asyncio.Semaphore(_AT_A_TIME)
 
     async def write(run_id: UUID, opening: Opening) -> None:
@@ -128,15 +125,21 @@ async def complete(client: PrefectClient, opened: Sequence[tuple[UUID, Opening]]
             await _write_rows(client, run_id, opening)
 
     await asyncio.gather(*(write(run_id, opening) for run_id, opening in opened))
-    if not await send_together(client, [(run_id, opening.notice) for run_id, opening in opened]):
-        # They can be answered, and stay marked: the repair tells of them.
-        return
-    for start in range(0, len(opened), _AT_A_TIME):
-        await _finish(client, [run_id for run_id, _ in opened[start : start + _AT_A_TIME]])
+    return await send_together(client, [(run_id, opening.notice) for run_id, opening in opened])
 
 
-async def _create(client: PrefectClient, deployment: UUID, some: Sequence[Opening]) -> list[UUID]:
+async def _open_lot(client: PrefectClient, deployment: UUID, reviews: Sequence[Detached]) -> list[UUID]:
+    some = [Opening(review) for review in reviews]
     bodies = await asyncio.gather(*(one.body() for one in some))
+    noted = await note_lot(client, [review.key for review in reviews])
+    runs = await _create(client, deployment, bodies)
+    # Not told, it stays noted: the repair tells of it.
+    if await complete(client, list(zip(runs, some, strict=True))):
+        await forget_lot(client, noted)
+    return runs
+
+
+async def _create(client: PrefectClient, deployment: UUID, bodies: Sequence[dict[str, Any]]) -> list[UUID]:
     made: dict[str, UUID] = {}
     for _ in range(_TRIES):
         missing = [body for body in bodies if body["idempotency_key"] not in made]
@@ -172,14 +175,3 @@ async def _write_rows(client: PrefectClient, run_id: UUID, opening: Opening) -> 
     keys = keyset_of(Suspended(pause_key=asked.pause_key))
     for part, value in (("schema", asked.form.form_schema), ("description", asked.form.description)):
         await create_row(client, run_id, keys[part], json.dumps(value))
-
-
-async def _finish(client: PrefectClient, run_ids: Sequence[UUID]) -> None:
-    """Take the tag away where it still is: whoever is answered by now, as when it is opened again, has other tags."""
-    wanted = {"id": {"any_": [str(run_id) for run_id in run_ids]}, "tags": {"all_": [OPENING]}}
-    found = (await client.request("POST", RUNS, json={"flow_runs": wanted})).raise_for_status().json()
-    await asyncio.gather(*(_unmark(client, UUID(run["id"]), run["tags"]) for run in found))
-
-
-async def _unmark(client: PrefectClient, run_id: UUID, tags: Sequence[str]) -> None:
-    await client.update_flow_run(run_id, tags=[tag for tag in tags if tag != OPENING])

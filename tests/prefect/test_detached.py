@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from datetime import timedelta
 from unittest.mock import patch
 from uuid import UUID, uuid4
 
@@ -12,14 +11,9 @@ from prefect.client.orchestration import get_client
 from pydantic import RootModel
 
 from hitl_prefect.batch_summary import BatchSummary
-from hitl_prefect.detached import Detached, arepair_reviews
 from hitl_prefect.detached.batch_ends import SUMMARY, atell_batch_end
-from hitl_prefect.detached.deployment import ensure_review_deployment
-from hitl_prefect.detached.flow import review
-from hitl_prefect.detached.opening import Opening
 from hitl_prefect.journal import create_row
 from hitl_prefect.policy import Policy
-from hitl_prefect.signposts import OPENING
 from tests.prefect.resident import Resident
 from tests.prefect.reviews_at_hand import DRAFT, a_case, a_member, a_review, opened
 from tests.servers.machine import wait_until
@@ -73,17 +67,6 @@ def test_opened_again_after_it_was_settled_it_stays_settled(resident):
 
     assert ("decision:approve" in settled, "waiting" in settled) == (True, False)
     assert sorted(resident.run(run)["tags"]) == settled
-
-
-def test_who_answers_before_all_is_written_leaves_nothing_half_opened(resident):
-    """The form can be answered some seconds before the tag `hitl-opening` goes."""
-    (run,) = opened(resident, a_review(resident.store))
-    tags = [*resident.run(run)["tags"], OPENING]
-    resident.api.patch(f"/flow_runs/{run}", json={"tags": tags}).raise_for_status()
-    resident.answer(run, decision="approve")
-    resident.go_on(run)
-
-    assert sorted(resident.run(run)["tags"]) == ["hitl", "task:detached"]
 
 
 def test_an_answer_that_does_not_apply_is_asked_again_in_the_same_run(resident):
@@ -187,30 +170,6 @@ def test_a_case_that_was_decided_elsewhere_takes_nobody_of_its_group_along(resid
 
     assert resident.go_on(run) == "Failed"
     assert {one["case"]["id"] for one in resident.outcomes(run)} == {one.case.id for one in members}
-
-
-def test_a_half_opened_review_is_completed_from_its_own_parameters(resident):
-    """Whoever opened it died before its form stood there."""
-    asked = a_review(resident.store)
-    run = asyncio.run(_half_opened(resident, asked))
-    with resident.connected():
-        repaired = [str(one) for one in asyncio.run(arepair_reviews(timedelta(0)))]
-        again = asyncio.run(arepair_reviews(timedelta(0)))
-    resident.adopt(review, run)
-    resident.answer(run, decision="approve")
-    resident.go_on(run)
-
-    assert (run in repaired, UUID(run) in again, len(resident.outcomes(run))) == (True, False, 1)
-    assert OPENING not in resident.run(run)["tags"]
-
-
-async def _half_opened(resident: Resident, asked: Detached) -> str:
-    with resident.connected():
-        async with get_client() as client:
-            deployment = await ensure_review_deployment(client)
-            body = await Opening(asked).body()
-    made = resident.api.post(f"/deployments/{deployment}/create_flow_run/bulk", json=[body]).raise_for_status()
-    return str(made.json()["results"][0]["flow_run_id"])
 
 
 def test_the_last_review_of_a_batch_tells_its_summary_once(resident):

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import math
 import socket
 import struct
 import threading
@@ -34,6 +35,8 @@ class StoreProxy:
         self._answers: list[tuple[int, str]] = []
         self._held: _Hold | None = None
         self._broken = ""
+        self._left: float = math.inf
+        self._counts_from = ""
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._server: Listener | None = None
@@ -61,6 +64,10 @@ class StoreProxy:
     def break_down_at(self, path_end: str) -> None:
         """Answer 500 to whatever is asked of a path that ends so, in the server's place."""
         self._broken = path_end
+
+    def break_down_after(self, requests: int, path_end: str) -> None:
+        """Answer 403 to all but so many from the first one on whose path ends so: no client asks again for that."""
+        self._left, self._counts_from = requests, path_end
 
     @contextlib.contextmanager
     def hold(self, path_end: str) -> Iterator["_Hold"]:
@@ -101,6 +108,14 @@ class StoreProxy:
         with self._lock:
             self._losing -= 1
             return self._losing >= 0
+
+    def _is_over(self, path: str) -> bool:
+        with self._lock:
+            if path.endswith(self._counts_from):
+                # From here on every request counts.
+                self._counts_from = ""
+            self._left -= not self._counts_from
+            return self._left < 0
 
     def _take_break(self, body: bytes) -> int | None:
         with self._lock:
@@ -164,6 +179,8 @@ class _Handler(BaseHTTPRequestHandler):
                 held.stop()
         if self.proxy._broken and self.path.endswith(self.proxy._broken):
             return self._send(500, [], b"{}")
+        if self.proxy._is_over(self.path):
+            return self._send(403, [], b"{}")
         status, headers, answer = self._ask_upstream(body)
         if self.command == "PUT" and status == 200 and self.proxy._take_loss():
             self.close_connection = True
