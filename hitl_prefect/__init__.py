@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from hitl_prefect.models import Attempt, Case, Generation, Route, Score
     from hitl_prefect.outcomes import Outcome, Review, Verdict
     from hitl_prefect.people import Probes, SecondOpinion
+    from hitl_prefect.pinning import apin_policy, pin_policy
     from hitl_prefect.policy import Grouping, Policy, Rule
     from hitl_prefect.prompting import awith_examples, with_examples
     from hitl_prefect.reporting import areport_reviewers, report_reviewers
@@ -76,6 +77,7 @@ __all__ = [
     "afetch_batches",
     "agenerate",
     "aopen_reviews",
+    "apin_policy",
     "arefresh_inbox",
     "aremind_reviewers",
     "arepair_reviews",
@@ -95,6 +97,7 @@ __all__ = [
     "fetch_batches",
     "generate",
     "open_reviews",
+    "pin_policy",
     "refresh_inbox",
     "remind_reviewers",
     "repair_reviews",
@@ -140,6 +143,7 @@ _HOME = {
     "models": ("Attempt", "Case", "Generation", "Route", "Score"),
     "outcomes": ("Outcome", "Review", "Verdict"),
     "people": ("Probes", "SecondOpinion"),
+    "pinning": ("apin_policy", "pin_policy"),
     "policy": ("Grouping", "Policy", "Rule"),
     "prompting": ("awith_examples", "with_examples"),
     "reporting": ("areport_reviewers", "report_reviewers"),

@@ -75,7 +75,7 @@ async def _judge(journal: Journal, opened: Opened, scorer: PolicyScorer, generat
 
 def _back_to_reviewer(routed: Route) -> Route:
     """Who asked for another attempt sees it, however sure the model is."""
-    if routed.action == "review":
+    if routed.action == "review" and routed.reason != "audit":
         return routed
     asked = {"action": "review", "reason": "rule", "detail": "a reviewer asked for this attempt", "propensity": 1.0}
     return routed.model_copy(update=asked)

@@ -44,6 +44,7 @@ def conclude(
     Raises:
         ReviewError: If nothing has been decided: sent to a person and not reviewed, or another attempt was asked for.
     """
+    ended = _ending(case, generation, route, review, policy)
     return Outcome[JsonValue](
         case=CaseRecord.of(case),
         generation=generation,
@@ -54,7 +55,7 @@ def conclude(
         flow_run_id=flow_run.id,
         deployment=_deployment_of(flow_run.id),
         versions=_versions(),
-        **_ending(case, generation, route, review, policy),
+        **(ended | {"decided_by": "audit"} if _is_audit(route, review, earlier) else ended),
     )
 
 
@@ -112,6 +113,12 @@ def _ending(case: Case, generation: Generation, route: Route, review: Review | N
         raise ReviewError("nothing is decided yet: this case was sent to a person, and no verdict settles it")
     answer = fallback_of(case, policy) if settled.decision == "fallback" else settled.answer
     return _ended(settled.decided_by, settled.decision, answer, settled.decided_at)
+
+
+def _is_audit(route: Route, review: Review | None, earlier: Sequence[Attempt]) -> bool:
+    """Whether people settled what would have been accepted; what a deadline did stays the deadline's."""
+    first = earlier[0].route if earlier else route
+    return first.reason == "audit" and review is not None and review.settled.decided_by != "deadline"
 
 
 def fallback_of(case: Case, policy: Policy) -> JsonValue:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic_core import to_jsonable_python
 
 from hitl_prefect.canonical import sha256_of
-from hitl_prefect.models import Attempt, RouteReason
+from hitl_prefect.models import Attempt, Case, Promise, RouteReason
 from hitl_prefect.outcomes import CaseRecord, Outcome
 
 __all__ = [
@@ -62,6 +62,8 @@ class Evidence:
     decided_at: datetime
     cost_usd: float | None
     """US dollars of all drafts and scores; `None` where nobody knows."""
+    promise: Promise | None = None
+    """What the policy promised, where it has a risk budget."""
 
     @property
     def is_label(self) -> bool:
@@ -90,6 +92,7 @@ def evidence_of(outcome: Outcome[Any]) -> Evidence:
         how=how_decided(outcome),
         decided_at=outcome.decided_at,
         cost_usd=None if None in costs else sum(cost or 0 for cost in costs),
+        promise=first.route.promise,
     )
 
 
@@ -127,7 +130,7 @@ def how_decided(outcome: Outcome[Any]) -> How:
         return "accepted"
     if outcome.decided_by in ("deadline", "policy"):
         return "deadline" if outcome.decided_by == "deadline" else "policy"
-    if outcome.route.reason == "audit":
+    if outcome.decided_by == "audit" or outcome.route.reason == "audit":
         return "audit"
     return _how_reviewed(outcome)
 
@@ -141,7 +144,7 @@ def _how_reviewed(outcome: Outcome[Any]) -> How:
     return "blind" if outcome.generation.status != "ok" else "prefilled"
 
 
-def prompt_name(case: CaseRecord) -> str:
+def prompt_name(case: CaseRecord | Case) -> str:
     """Names the prompt that all cases of a kind have in common.
 
     The case's own `metadata["prompt_version"]` where it has one; else the first 12 characters of the sha256 of its

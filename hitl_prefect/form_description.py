@@ -5,11 +5,12 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
+from hitl_prefect.audits import is_veiled, told_reason
 from hitl_prefect.briefs import Brief
 from hitl_prefect.diffing import changes
 from hitl_prefect.example_turns import without_examples
 from hitl_prefect.inert import code_span, cut, fence, folded
-from hitl_prefect.models import Case, Generation, Part, Route, Score, utc
+from hitl_prefect.models import Case, Generation, Part, Score, utc
 from hitl_prefect.outcomes import Probe
 from hitl_prefect.panel import Ask
 from hitl_prefect.probing import exercise
@@ -36,7 +37,7 @@ def describe(brief: Brief) -> str:
         told(brief),
         "" if brief.shows_draft else _BLIND,
         _exercise(brief.probe, brief.generation.answer),
-        _why(brief.score, brief.route) if brief.shows_draft else "",
+        _why(brief) if brief.shows_draft else "",
         _prompt(brief.case),
         _since_then(brief.generation, brief.earlier) if brief.shows_draft else "",
         _draft(brief.generation) if brief.shows_draft else "",
@@ -95,13 +96,19 @@ def _progress(ask: Ask) -> str:
     return f"**{ask.answered} of {ask.needed} have answered.** Nobody sees what the others say before all have."
 
 
-def _why(score: Score, route: Route) -> str:
-    detail = f" {code_span(route.detail)}" if route.detail else ""
+def _why(brief: Brief) -> str:
+    why = f"**Why a person is asked:** {reason_in_words(told_reason(brief.route, brief.policy))}"
+    if is_veiled(brief.route, brief.policy):
+        return why
+    detail = f" {code_span(brief.route.detail)}" if brief.route.detail else ""
+    return "\n\n".join([f"{why}{detail}", *_scores(brief.score)])
+
+
+def _scores(score: Score) -> list[str]:
     known = {part.name: part.confidence for part in score.parts if part.confidence is not None}
     known |= {f"field {name}": value for name, value in score.fields.items()}
     parts = " ".join(code_span(f"{name} {value:.2f}") for name, value in known.items())
-    said = [f"**Why a person is asked:** {reason_in_words(route.reason)}{detail}", f"Scores: {parts or 'none'}"]
-    return "\n\n".join([*said, *(_made_of(part) for part in score.parts if part.log_odds)])
+    return [f"Scores: {parts or 'none'}", *(_made_of(part) for part in score.parts if part.log_odds)]
 
 
 def _made_of(part: Part) -> str:

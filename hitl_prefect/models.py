@@ -30,6 +30,7 @@ __all__ = [
     "LogprobSummary",
     "Message",
     "Part",
+    "Promise",
     "Route",
     "RouteReason",
     "Score",
@@ -195,6 +196,23 @@ RouteReason = Literal[
 ]
 
 
+class Promise(Frozen):
+    """What a risk budget promises: of what is accepted no more than a share is wrong.
+
+    >>> Promise(max_error=0.01, confidence_level=0.95).keeps(Promise(max_error=0.05, confidence_level=0.9))
+    True
+    """
+
+    max_error: float = Field(gt=0, lt=1)
+    """The largest share of wrong answers among the accepted ones."""
+    confidence_level: float = Field(gt=0, lt=1)
+    """How probable it is, over all labels that could have been drawn, that the bar which is found keeps it."""
+
+    def keeps(self, other: "Promise") -> bool:
+        """Whether whoever keeps this one keeps the other as well."""
+        return self.max_error <= other.max_error and self.confidence_level >= other.confidence_level
+
+
 class Route(Frozen):
     """Where the policy sends a case, and why."""
 
@@ -206,6 +224,8 @@ class Route(Frozen):
     """The probability with which this case was sent to a person; 1 where the policy left no choice."""
     policy_version: str
     bar: Confidence | None = None
+    promise: Promise | None = None
+    """What the bar stands for, where the policy has a risk budget."""
 
 
 class Attempt(Frozen):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Never
 from pydantic import JsonValue
 
 from hitl_prefect.canonical import canonical_bytes
+from hitl_prefect.evidence import first_attempt
 from hitl_prefect.models import Case, Generation, Score
 from hitl_prefect.outcomes import IndexEntry, Outcome, Settlement, Verdict, index_key, outcome_key
 from hitl_prefect.panel import Ask, Heard, Silence, Sitting
@@ -100,11 +101,20 @@ def _ships_what_was_settled(stored: Stored) -> Iterator[str]:
         yield from _is_the_models_own(outcome)
     elif who == "policy":
         yield from _is_the_policys_own(outcome)
-    elif who not in ("human", "quorum", "deadline"):
-        yield f"it says that it was decided by {who}, and nothing decides under that name"
+    elif who == "audit":
+        yield from _is_an_audits(outcome, settled)
     elif settled is None:
         yield f"it was decided by {who}, and holds no review"
     elif not _same_ending(settled, outcome.decision, _settled_answer(outcome), who):
+        yield "its final answer is not what its review settled"
+
+
+def _is_an_audits(outcome: Outcome[JsonValue], settled: Settlement | None) -> Iterator[str]:
+    if first_attempt(outcome).route.reason != "audit":
+        yield "it says that it was decided by an audit, and none was drawn"
+    if settled is None or settled.decided_by == "deadline":
+        yield "it says that it was decided by an audit, and no person settled it"
+    elif not _same_ending(settled, outcome.decision, _settled_answer(outcome), settled.decided_by):
         yield "its final answer is not what its review settled"
 
 
@@ -261,7 +271,15 @@ def _case(outcome: Outcome[JsonValue]) -> Case:
     counts alone.
     """
     case = outcome.case
-    return Case(id=case.id, task=case.task, prompt=case.messages, answer=Any, requester=case.requester)
+    return Case(
+        id=case.id,
+        task=case.task,
+        prompt=case.messages,
+        answer=Any,
+        # It may name the version of the prompt, which a bar is for.
+        metadata=case.metadata,
+        requester=case.requester,
+    )
 
 
 def _same_ending(settled: Settlement, decision: str, answer: JsonValue, decided_by: str) -> bool:

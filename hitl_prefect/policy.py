@@ -5,14 +5,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from hitl_prefect.alike import By
+from hitl_prefect.calibrations import Calibrated
 from hitl_prefect.canonical import sha256_of
 from hitl_prefect.combining import Combination
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.models import Confidence
+from hitl_prefect.models import Confidence, Promise
 from hitl_prefect.people import People
 from hitl_prefect.scorers import ASKING, READING, AskingScorer, ReadingName
 
 __all__ = ["REVIEW_ALL", "Grouping", "Policy", "Rule"]
+
+
+_AUDITS = 0.05
+"""The share of audits that a risk budget comes with."""
 
 
 class Rule(Frozen):
@@ -52,6 +57,16 @@ class Policy(People):
 
     min_confidence: Confidence | None = None
     """The bar: at or above it a case is accepted. `None` means no bar yet: a person sees every case."""
+    max_error: float | None = Field(default=None, gt=0, lt=1)
+    """The risk budget, in place of a bar: the largest share of wrong answers among those that are accepted. The bar is
+    found from what people decided (`hitl calibrate`); until there is one, a person sees every case."""
+    confidence_level: float = Field(default=0.9, gt=0, lt=1)
+    """How probable it is that a bar which was found keeps `max_error`."""
+    audit_rate: float | None = Field(default=None, ge=0, le=1)
+    """The share of cases at or above the bar that a person sees all the same, who is not told so. `None`: 0.05 with
+    `max_error`, else 0."""
+    calibrated: Calibrated | None = None
+    """The bars in force; `None`: a flow run takes the store's newest version when it begins, and keeps it."""
     review: Literal["by_confidence", "always", "never"] = "by_confidence"
     """`never` is only for tasks declared `reversible`."""
     reversible: bool = False
@@ -103,8 +118,20 @@ class Policy(People):
     def _controls_can_be_honoured(self) -> Self:
         if self.review == "never" and not self.reversible:
             raise ValueError("review='never' needs reversible=True: declare that a wrong answer can be undone")
+        if self.review == "never" and (self.max_error is not None or self.audits):
+            raise ValueError("review='never' asks nobody: leave out max_error and audit_rate, which need people")
         if isinstance(self.combine, Combination) and (unasked := self.combine.names - self._spoken):
             raise ValueError(f"combine was fitted on {sorted(unasked)}, which scorers does not name: nobody would ask")
+        return self
+
+    @model_validator(mode="after")
+    def _one_bar(self) -> Self:
+        if self.max_error is not None and self.min_confidence is not None:
+            raise ValueError(
+                "min_confidence is a bar that you set, and max_error has one found that keeps it: leave out one of them"
+            )
+        if self.max_error is None and self.calibrated is not None:
+            raise ValueError("calibrated holds bars for a max_error: give the max_error that they are to keep")
         return self
 
     @model_validator(mode="after")
@@ -127,6 +154,24 @@ class Policy(People):
             ValueError: If the combination counts on a scorer that the policy does not name.
         """
         return type(self).model_validate({**dict(self), "combine": combination})
+
+    @property
+    def promise(self) -> Promise | None:
+        """What holds of the accepted cases; `None` where the policy has no risk budget."""
+        if self.max_error is None:
+            return None
+        return Promise(max_error=self.max_error, confidence_level=self.confidence_level)
+
+    @property
+    def audits(self) -> float:
+        """The share of cases at or above the bar that a person sees all the same, in [0, 1]."""
+        if self.audit_rate is not None:
+            return self.audit_rate
+        return 0.0 if self.max_error is None else _AUDITS
+
+    def with_calibrated(self, calibrated: Calibrated | None) -> Self:
+        """The same policy with the bars in force, or with none yet."""
+        return self.model_copy(update={"calibrated": calibrated})
 
     @property
     def version(self) -> str:

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 
 __all__ = ["reason_in_words"]
 
+_TOLD = {
+    "blind": "Without a draft, to measure reviewing.",
+    "by_confidence": "The model is unsure, or it is checked although it is sure. Which of the two is not told.",
+}
+"""What is told in place of a reason that would spoil a measurement."""
+
 _WHY: dict["RouteReason", str] = {
     "above_bar": "The confidence is at or above the bar.",
     "below_bar": "The confidence is below the bar.",
@@ -20,7 +26,7 @@ _WHY: dict["RouteReason", str] = {
     "invalid": "The model's answer does not fit the answer type.",
     "refused": "The model declined to answer.",
     "truncated": "The model's answer was cut off.",
-    "drift": "The bar's evidence no longer matches the model or the prompt.",
+    "drift": "The bar keeps its promise no more, as what people decided since then shows.",
 }
 
 
@@ -30,6 +36,5 @@ def reason_in_words(reason: str) -> str:
     >>> reason_in_words("blind")
     'Without a draft, to measure reviewing.'
     """
-    if reason == "blind":
-        return "Without a draft, to measure reviewing."
-    return next((words for known, words in _WHY.items() if known == reason), code_span(reason))
+    told = (*_WHY.items(), *_TOLD.items())
+    return next((words for known, words in told if known == reason), code_span(reason))

@@ -16,6 +16,7 @@ from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation
 from hitl_prefect.opening import Opened, check, make_case, open_case
 from hitl_prefect.outcomes import Outcome
+from hitl_prefect.pinning import apin_policy
 from hitl_prefect.policy import REVIEW_ALL, Policy
 from hitl_prefect.spending import within_budget
 from hitl_prefect.storing import afind_outcome, asave_outcome
@@ -118,10 +119,18 @@ def resolve_case(
 async def _resolve(journal: Journal, opening: Opened, *, store: str) -> Outcome[JsonValue]:
     if before := await _outcome_before(journal, opening.case, store):
         return before
-    opened = await open_case(journal, opening)
+    opened = await open_case(journal, await _pinned(journal, opening, store))
     outcome = journal.read("outcome", Outcome[JsonValue]) or await decide(journal, opened)
     await asave_outcome(outcome, store=store)
     return outcome
+
+
+async def _pinned(journal: Journal, opening: Opened, store: str) -> Opened:
+    """With the bars in force now; what an earlier run of this flow run began with stands in its journal."""
+    if journal.read("opened", Opened) is not None:
+        return opening
+    policy = await apin_policy(opening.policy, task=opening.case.task, store=store)
+    return opening.model_copy(update={"policy": policy})
 
 
 async def _outcome_before(journal: Journal, case: Case, store: str) -> Outcome[JsonValue] | None:

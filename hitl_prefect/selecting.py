@@ -48,7 +48,7 @@ class Selection:
     asks for it.
 
     Args:
-        expression: Such as `confidence > 0.8 and reason in ("below_bar", "audit")`.
+        expression: Such as `confidence > 0.8 and reason in ("below_bar", "rule")`.
 
     Raises:
         ConfigError: If it is not of the language; the message points at the spot.
@@ -96,7 +96,7 @@ class Selection:
         if type(how) in _AMONG:
             fits = isinstance(right, ast.Tuple | ast.List) or (one is str and other is str)
             if not fits:
-                self._refuse_at(right, 'after `in` stands a list, such as ("below_bar", "audit")')
+                self._refuse_at(right, 'after `in` stands a list, such as ("below_bar", "rule")')
         elif type(how) not in {**_ORDER, **_SAME}:
             self._refuse_at(right, "`is` is not known: use ==")
         elif isinstance(right, ast.Tuple | ast.List) or isinstance(left, ast.Tuple | ast.List):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime
 
+from hitl_prefect.audits import is_veiled, told_reason
 from hitl_prefect.desk import Round, Signs
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Generation, Route
@@ -27,13 +28,14 @@ class Told(Frozen):
 def facts_of(sitting: Sitting, ask: Ask, route: Route, deadline_at: datetime | None) -> Facts:
     """What is told to those who are asked; no more than the form shows them."""
     case, holds, blind = sitting.case, sitting.policy.message_holds, ask.role == "blind"
+    hidden = blind or is_veiled(route, sitting.policy)
     words = "\n".join(message.text for message in case.messages)
     draft = _draft(sitting.shown(ask.role)) if "draft" in holds and not blind else None
     return Facts(
         task=case.task,
         case=case.id,
-        reason="blind" if blind else route.reason,
-        confidence=None if blind else sitting.score.confidence,
+        reason="blind" if blind else told_reason(route, sitting.policy),
+        confidence=None if hidden else sitting.score.confidence,
         step=ask.told_role,
         people=tuple(quoted(name) for name in ask.people),
         deadline_at=deadline_at,
@@ -47,8 +49,8 @@ def settled_facts(sitting: Sitting, route: Route, settled: Settlement) -> Facts:
     return Facts(
         task=sitting.case.task,
         case=sitting.case.id,
-        reason=route.reason,
-        confidence=sitting.score.confidence,
+        reason=told_reason(route, sitting.policy),
+        confidence=None if is_veiled(route, sitting.policy) else sitting.score.confidence,
         step="settled",
         decision=settled.decision,
         decided_by=settled.decided_by,
@@ -71,22 +73,25 @@ def signs_of(sitting: Sitting, asked: Round, route: Route, step: str) -> Signs:
         route: Why a person is asked.
         step: The key of the round in the run's journal.
     """
-    case, reason = sitting.case, "blind" if asked.ask.role == "blind" else route.reason
+    case, reason = sitting.case, "blind" if asked.ask.role == "blind" else told_reason(route, sitting.policy)
     quorum = {"answered": len(sitting.counted), "quorum": sitting.policy.quorum}
     return Signs(
         name=waiting_name(case, asked.ask, attempt=asked.attempt, **quorum),
         message=f"{case.task}, case {case.id}: {reason.replace('_', ' ')}",
-        labels=_labels(sitting, asked, reason),
+        labels=_labels(sitting, asked, route, reason),
         schedule=Schedule(step=step, wake_at=asked.ends_at, notices=notices_of(asked, sitting.policy)),
     )
 
 
-def _labels(sitting: Sitting, asked: Round, reason: str) -> dict[str, str | float]:
+def _labels(sitting: Sitting, asked: Round, route: Route, reason: str) -> dict[str, str | float]:
     """One that is unknown is empty: labels are merged, and an earlier attempt's would stand."""
     blind, deadline_at = asked.ask.role == "blind", deadline_of(sitting.policy, asked.ask, asked.since)
-    sure = None if blind else sitting.score.confidence
+    veiled = is_veiled(route, sitting.policy)
+    sure = None if blind or veiled else sitting.score.confidence
+    # By the bar, the order of the inbox does not tell an audit from a draft that is unsure.
+    score = sitting.score.model_copy(update={"confidence": route.bar}) if veiled else sitting.score
     # Of the draft that is shown: the model's own would tell what a seeded one hides.
-    loss = None if blind else expected_loss(sitting.policy, sitting.shown(asked.ask.role), sitting.score)
+    loss = None if blind else expected_loss(sitting.policy, sitting.shown(asked.ask.role), score)
     return {
         "hitl.case": sitting.case.id,
         "hitl.task": sitting.case.task,

@@ -17,6 +17,7 @@ from hitl_prefect.frozen import Frozen
 from hitl_prefect.outcome_checks import CHECKS, Check, Policies, Stored
 from hitl_prefect.outcomes import IndexEntry, Outcome, index_prefix, outcome_prefix
 from hitl_prefect.policy import Policy
+from hitl_prefect.policy_versions import calibrated_tasks, read_versions
 from hitl_prefect.protocols import Store
 
 __all__ = ["Finding", "Verification", "afind_policies", "verify_store"]
@@ -76,6 +77,7 @@ def verify_store(store: Store, policies: Policies, *, task: str | None = None) -
     """
     # Outcomes are listed before the index: an outcome is written after its entry, so none that is listed lacks it yet.
     outcomes = set(store.keys(outcome_prefix(task)))
+    policies = {**policies, **_with_their_bars(store, policies, task)}
     named: set[str] = set()
     findings: list[Finding] = []
     states: list[str] = []
@@ -94,6 +96,15 @@ def verify_store(store: Store, policies: Policies, *, task: str | None = None) -
         unchecked=states.count("unknown"),
         findings=(*findings, *(Finding(key=key, problem=_UNNAMED) for key in sorted(outcomes - named))),
     )
+
+
+def _with_their_bars(store: Store, policies: Policies, task: str | None) -> dict[str, Policy]:
+    """Policies with a risk budget as flow runs began with them: with each version that stands in the store."""
+    budgets = [one for one in policies.values() if one.promise is not None and one.calibrated is None]
+    tasks = ([task] if task else calibrated_tasks(store)) if budgets else []
+    versions = [version for name in tasks for version in read_versions(store, name)]
+    pinned = [one.with_calibrated(version) for one in budgets for version in versions]
+    return {one.version: one for one in pinned}
 
 
 def _checked(stored: Stored) -> list[Finding]:

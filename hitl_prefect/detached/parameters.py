@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 
+from hitl_prefect.audits import is_veiled
 from hitl_prefect.configured import store_of
 from hitl_prefect.detached.asked import Detached
 from hitl_prefect.errors import StoreError
@@ -39,6 +40,8 @@ class ReviewParameters(Frozen):
 async def freeze(review: Detached) -> ReviewParameters:
     """The parameters of a review; a large one is put into its store under its sha256.
 
+    So is one of which people are not told why they are asked: the Prefect UI shows the parameters of every run.
+
     Raises:
         ConfigError: If no other process could find the answer type, or there is no such store.
         StoreError: If the store refused, or is away.
@@ -47,7 +50,7 @@ async def freeze(review: Detached) -> ReviewParameters:
     text = body.decode()
     named = {"case": review.case.id, "task": review.case.task, "store": review.store, "batch": review.batch}
     # As Prefect measures it: a letter that is not ASCII takes six bytes, and one that is too large has it refuse all.
-    if len(json.dumps(text)) <= _LARGEST_BYTES:
+    if len(json.dumps(text)) <= _LARGEST_BYTES and not is_veiled(review.attempt.route, review.policy):
         return ReviewParameters(**named, asked=text)
     sha256 = hashlib.sha256(body).hexdigest()
     kept = InStore(key=f"drafts/v1/task={review.case.task}/{review.case.id}-{sha256[:16]}.json", sha256=sha256)

@@ -73,8 +73,10 @@ def _keep(batch: Batch, kept: Kept, attempt: Attempt) -> Kept:
         outcome = conclude(kept.case, attempt.generation, attempt.score, attempt.route, policy=batch.wanted.policy)
         stored = batch.ledger.keep_outcome(kept.place, outcome)
         return kept._replace(attempt=attempt, outcome=outcome, stored=stored)
-    loss = expected_loss(batch.wanted.policy, attempt.generation, attempt.score)
-    alike = _alike(batch, kept.case, attempt.generation)
+    # An audit has a form of its own, and is not left out for what costs more: else it would measure nothing.
+    is_audit = attempt.route.reason == "audit"
+    loss = None if is_audit else expected_loss(batch.wanted.policy, attempt.generation, attempt.score)
+    alike = None if is_audit else _alike(batch, kept.case, attempt.generation)
     batch.ledger.keep_attempt(kept.place, attempt, alike=alike, loss=loss)
     return kept._replace(attempt=attempt)
 

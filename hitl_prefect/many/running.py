@@ -23,6 +23,7 @@ from hitl_prefect.many.ending import end, summary_of
 from hitl_prefect.many.known import pass_over_decided
 from hitl_prefect.many.lanes import Lanes
 from hitl_prefect.many.ledger import Ledger
+from hitl_prefect.many.pinning import keep, pinned
 from hitl_prefect.many.progress import Progress
 from hitl_prefect.many.purse import Purse
 from hitl_prefect.many.scanning import Scanned, scan
@@ -87,8 +88,8 @@ async def aresolve_cases(
     target = await store_of(store)
     async with get_client() as client:
         with Ledger(scanned.path, answer) as ledger, Writers(target) as writers:
-            opened = await _opened(client, scanned, wanted, ledger=ledger, writers=writers)
-            return await _resolve(client, opened, scanned, dry_run=dry_run)
+            begun = await _opened(client, scanned, await pinned(wanted, ledger), ledger=ledger, writers=writers)
+            return await _resolve(client, begun, scanned, dry_run=dry_run)
 
 
 def resolve_cases(
@@ -156,6 +157,7 @@ async def _resolve(client: PrefectClient, batch: Batch, scanned: Scanned, *, dry
     if dry_run:
         return await foretell(batch, scanned.bad_lines)
     batch.ledger.write_fact("run_id", batch.run_id)
+    keep(batch)
     async with Progress(client, UUID(str(flow_run.id)), batch) as progress:
         await resolve_chunks(batch)
         seconds = progress.seconds

@@ -75,14 +75,14 @@ def test_somebody_elses_words_mention_nobody_and_load_nothing():
     ("role", "tells"),
     [
         ("blind", {"reason": "blind"}),
-        ("reviewer", {"reason": "audit", "confidence": 0.8, "draft": excerpt('{"total": 12.5}')}),
+        ("reviewer", {"reason": "rule", "confidence": 0.8, "draft": excerpt('{"total": 12.5}')}),
     ],
 )
 def test_a_message_holds_no_more_than_the_form_shows(role, tells):
     """Who answers without a draft is sent neither the draft nor how sure anybody was of it."""
     policy = Policy(message_holds=("draft",))
     sitting = Sitting(case=a_case(), generation=a_generation(), score=a_score(), policy=policy)
-    facts = facts_of(sitting, Ask(role=role, people=("ada",)), a_route(reason="audit"), None)
+    facts = facts_of(sitting, Ask(role=role, people=("ada",)), a_route(reason="rule"), None)
 
     everybody = {"task": "invoices", "case": "c1", "step": "reviewer", "people": ("ada",)}
     assert facts.model_dump(exclude_none=True) == everybody | tells

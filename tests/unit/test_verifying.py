@@ -125,15 +125,20 @@ def test_a_change_is_found_even_where_the_index_was_written_anew(store, path, to
 
 
 @pytest.mark.parametrize("with_review", [True, False])
-def test_nobody_decides_under_a_name_that_no_check_knows(store, with_review):
-    """Else any answer would pass for decided by looking like none of the others."""
+def test_no_audit_decides_what_none_was_drawn_for(store, with_review):
+    """Nor without a person's verdict."""
     key = put(store, reviewed(signed(decision="edit", answer={"total": 13})))
     change(store, key, "decided_by", to="audit")
     change(store, key, "final_answer", to={"total": 99}, index_too=with_review)
     if not with_review:
         change(store, key, "review", to=None, index_too=True)
 
-    assert problems(store) == ["it says that it was decided by audit, and nothing decides under that name"]
+    assert problems(store) == [
+        "it says that it was decided by an audit, and none was drawn",
+        "its final answer is not what its review settled"
+        if with_review
+        else "it says that it was decided by an audit, and no person settled it",
+    ]
 
 
 def test_an_accepted_answer_that_is_called_an_edit_is_still_the_models_draft(store):
