@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         submit_batch,
     )
     from hitl_prefect.batching import SubmittedBatch
+    from hitl_prefect.calibrating import acalibrate, calibrate
     from hitl_prefect.case_files import cases_from_jsonl
     from hitl_prefect.chasing import (
         aend_overdue_reviews,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from hitl_prefect.judging import ascore, score
     from hitl_prefect.many import aresolve_cases, resolve_cases
     from hitl_prefect.messages import Image, Message
-    from hitl_prefect.models import Attempt, Case, Generation, Route, Score
+    from hitl_prefect.models import Attempt, Case, Generation, Promise, Route, Score
     from hitl_prefect.outcomes import Outcome, Review, Verdict
     from hitl_prefect.people import Probes, SecondOpinion
     from hitl_prefect.pinning import apin_policy, pin_policy
@@ -63,6 +64,7 @@ __all__ = [
     "Outcome",
     "Policy",
     "Probes",
+    "Promise",
     "ReadyCase",
     "Review",
     "Route",
@@ -72,6 +74,7 @@ __all__ = [
     "SubmittedBatch",
     "Verdict",
     "__version__",
+    "acalibrate",
     "aend_overdue_reviews",
     "aexport_training",
     "afetch_batches",
@@ -90,6 +93,7 @@ __all__ = [
     "ascore",
     "asubmit_batch",
     "awith_examples",
+    "calibrate",
     "cases_from_jsonl",
     "conclude",
     "end_overdue_reviews",
@@ -124,6 +128,7 @@ _HOME = {
         "submit_batch",
     ),
     "batching": ("SubmittedBatch",),
+    "calibrating": ("acalibrate", "calibrate"),
     "case_files": ("cases_from_jsonl",),
     "chasing": (
         "aend_overdue_reviews",
@@ -140,7 +145,7 @@ _HOME = {
     "inbox_page": ("arefresh_inbox", "refresh_inbox"),
     "many": ("aresolve_cases", "resolve_cases"),
     "messages": ("Image", "Message"),
-    "models": ("Attempt", "Case", "Generation", "Route", "Score"),
+    "models": ("Attempt", "Case", "Generation", "Promise", "Route", "Score"),
     "outcomes": ("Outcome", "Review", "Verdict"),
     "people": ("Probes", "SecondOpinion"),
     "pinning": ("apin_policy", "pin_policy"),

@@ -14,12 +14,12 @@ __all__ = ["event_of_run", "post_events"]
 
 
 def event_of_run(
-    run_id: UUID, name: str, *, event_id: UUID, resource: str, title: str, task: str, payload: dict[str, Any]
+    run_id: UUID | None, name: str, *, event_id: UUID, resource: str, title: str, task: str, payload: dict[str, Any]
 ) -> dict[str, Any]:
     """An event about a flow run, as the server takes it.
 
     Args:
-        run_id: The flow run that it is about.
+        run_id: The flow run that it is about, or that told it; `None`: none is.
         name: Such as `hitl.review.opened`.
         event_id: The same whoever sends it: Prefect keeps one event per id.
         resource: The id of what it happened to.
@@ -32,9 +32,13 @@ def event_of_run(
         "event": name,
         "occurred": datetime.now(UTC).isoformat(),
         "resource": {"prefect.resource.id": resource, "prefect.resource.name": title, "hitl.task": task},
-        "related": [{"prefect.resource.id": f"prefect.flow-run.{run_id}", "prefect.resource.role": "flow-run"}],
+        "related": [_run(run_id)] if run_id else [],
         "payload": payload,
     }
+
+
+def _run(run_id: UUID) -> dict[str, str]:
+    return {"prefect.resource.id": f"prefect.flow-run.{run_id}", "prefect.resource.role": "flow-run"}
 
 
 _Events = tuple[PrefectClient, Sequence[dict[str, Any]]]

@@ -32,6 +32,9 @@ _COMMANDS = {
     ),
     "keys:keys": "Make and list the keys that reviewers sign with.",
     "verifying:verify": "Check that stored outcomes are what was decided and signed; exit code 1 where one is not.",
+    "calibrating:calibrate": (
+        "Find the bars that keep what the policies promise, and put them in force for runs that begin from now."
+    ),
     "reviewers:reviewers": "Report how people review: overriding, agreement, mistakes let pass, anchoring, time.",
     "examples:examples": ("Try whether a model answers better when it is shown earlier cases as people decided them."),
     "exporting:export": "Write what people decided as files to train a model on.",
