@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from hitl_prefect.policy import Grouping, Policy, Rule
     from hitl_prefect.prompting import awith_examples, with_examples
     from hitl_prefect.reporting import areport_reviewers, report_reviewers
+    from hitl_prefect.reporting import acompact_outcomes, areport_reviewers, compact_outcomes, report_reviewers
     from hitl_prefect.resolving import aresolve_case, resolve_case
     from hitl_prefect.reviewing import areview, review
     from hitl_prefect.routing import route
@@ -75,6 +76,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "acalibrate",
+    "acompact_outcomes",
     "aend_overdue_reviews",
     "aexport_training",
     "afetch_batches",
@@ -95,6 +97,7 @@ __all__ = [
     "awith_examples",
     "calibrate",
     "cases_from_jsonl",
+    "compact_outcomes",
     "conclude",
     "end_overdue_reviews",
     "export_training",
@@ -152,6 +155,7 @@ _HOME = {
     "policy": ("Grouping", "Policy", "Rule"),
     "prompting": ("awith_examples", "with_examples"),
     "reporting": ("areport_reviewers", "report_reviewers"),
+    "reporting": ("acompact_outcomes", "areport_reviewers", "compact_outcomes", "report_reviewers"),
     "resolving": ("aresolve_case", "resolve_case"),
     "reviewing": ("areview", "review"),
     "routing": ("route",),

@@ -1,25 +1,37 @@
-"""The outcomes of a store, one after the other: tens of thousands of them, of which a few are in memory at a time."""
+"""The outcomes of a store, one after the other: tens of thousands of them, of which a few are in memory at a time.
 
-from collections.abc import Iterator
+A day that was compacted is read from Parquet, and what Parquet does not hold from JSON. JSON is the record: a row of
+Parquet whose JSON is gone does not count, and a Parquet object that is not whole is as good as none.
+"""
+
+import heapq
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 
 from pydantic import JsonValue
 
 from hitl_prefect.answers import problems_of
+from hitl_prefect.columns import Columns, Spoiled, can_read
+from hitl_prefect.days import Day, ParquetName, days_of
 from hitl_prefect.errors import ObjectMissing, StoreDenied
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.outcomes import Outcome, outcome_prefix
+from hitl_prefect.outcomes import Outcome
 from hitl_prefect.protocols import Store
 
-__all__ = ["Unreadable", "read_outcomes"]
+__all__ = ["Copies", "Unreadable", "open_copies", "parsed", "read_json", "read_outcomes", "read_stored"]
 
 _AT_ONCE = 16
 """Reading from a bucket is mostly waiting."""
 _CHUNK = 128
 
+_Read = tuple[str, "Outcome[JsonValue] | Unreadable"]
+
 
 class Unreadable(Frozen):
-    """An object among the outcomes that is none."""
+    """An object of a store that is not what it should be."""
 
     key: str
     problem: str
@@ -36,17 +48,95 @@ def read_outcomes(store: Store, task: str | None = None) -> Iterator[Outcome[Jso
         StoreUnavailable: If the store is down; what was read before was right.
         StoreDenied: If nothing may be listed there.
     """
-    keys = store.keys(outcome_prefix(task))
+    waiting: list[str] = []
+    for day in days_of(store, task):
+        copies = open_copies(store, day)
+        yield from copies.spoiled
+        if not copies.files:
+            # Days of a few outcomes each are read many days at a time.
+            waiting += day.keys
+            continue
+        yield from _without_keys(read_json(store, waiting))
+        waiting = []
+        yield from _without_keys(_merged(copies.outcomes(), read_json(store, copies.missing)))
+    yield from _without_keys(read_json(store, waiting))
+
+
+def read_stored(store: Store, keys: Sequence[str]) -> Iterator[tuple[str, bytes | Unreadable]]:
+    """The bytes under some keys, in their order, each with its key."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for start in range(0, len(keys), _CHUNK):
-            yield from pool.map(lambda key: _read(store, key), keys[start : start + _CHUNK])
+            chunk = keys[start : start + _CHUNK]
+            yield from zip(chunk, pool.map(lambda key: _read(store, key), chunk), strict=True)
 
 
-def _read(store: Store, key: str) -> Outcome[JsonValue] | Unreadable:
+def read_json(store: Store, keys: Sequence[str]) -> Iterator[_Read]:
+    """The outcomes under some keys, in their order, each with its key."""
+    for key, stored in read_stored(store, keys):
+        yield key, stored if isinstance(stored, Unreadable) else parsed(key, stored)
+
+
+def parsed(key: str, stored: bytes) -> Outcome[JsonValue] | Unreadable:
+    """The outcome that stands under a key."""
     try:
-        return Outcome[JsonValue].model_validate_json(store.get(key))
-    except (ObjectMissing, StoreDenied) as exc:
-        return Unreadable(key=key, problem=str(exc))
+        return Outcome[JsonValue].model_validate_json(stored)
     except ValueError as exc:
         # Of what is no JSON at all the problem is with the object, not with an answer in it.
         return Unreadable(key=key, problem="; ".join(problems_of(exc)[:3]).removeprefix("answer: "))
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What Parquet holds of a day."""
+
+    files: tuple[Columns, ...]
+    spoiled: tuple[Unreadable, ...]
+    missing: tuple[str, ...]
+    """The keys of the outcomes that are to be read from JSON."""
+    _listed: frozenset[str]
+
+    def outcomes(self) -> Iterator[_Read]:
+        """The outcomes in the order of their keys, each once."""
+        last = None
+        for key, stored in heapq.merge(*(one.outcomes() for one in self.files), key=itemgetter(0)):
+            if key != last and key in self._listed:
+                yield key, parsed(key, stored)
+            last = key
+
+
+def open_copies(store: Store, day: Day) -> Copies:
+    """Open the Parquet of a day; none where pyarrow is not installed."""
+    opened = [_opened(store, day, name) for name in day.parquet] if can_read() else []
+    files = tuple(one for one in opened if isinstance(one, Columns))
+    held = set(chain.from_iterable(one.keys for one in files))
+    return Copies(
+        files=files,
+        spoiled=tuple(one for one in opened if isinstance(one, Unreadable)),
+        missing=tuple(key for key in day.keys if key not in held),
+        _listed=frozenset(day.keys if files else ()),
+    )
+
+
+def _opened(store: Store, day: Day, name: ParquetName) -> Columns | Unreadable:
+    try:
+        return Columns(day, name, store.get(name.key))
+    except Spoiled as exc:
+        what_now = "its outcomes are read from JSON: delete it, and `hitl compact` makes it anew"
+        return Unreadable(key=name.key, problem=f"{exc}; {what_now}")
+    except (ObjectMissing, StoreDenied) as exc:
+        return Unreadable(key=name.key, problem=str(exc))
+
+
+def _merged(one: Iterator[_Read], other: Iterator[_Read]) -> Iterator[_Read]:
+    return heapq.merge(one, other, key=itemgetter(0))
+
+
+def _without_keys(found: Iterator[_Read]) -> Iterator[Outcome[JsonValue] | Unreadable]:
+    return (one for _, one in found)
+
+
+def _read(store: Store, key: str) -> bytes | Unreadable:
+    try:
+        return store.get(key)
+    except (ObjectMissing, StoreDenied) as exc:
+        return Unreadable(key=key, problem=str(exc))

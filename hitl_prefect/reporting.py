@@ -1,16 +1,17 @@
-"""The report on reviewers, from a store that is named as in a flow."""
+"""What is worked out from all outcomes of a store that is named as in a flow."""
 
 import asyncio
 
 from prefect.utilities.asyncutils import run_coro_as_sync
 
+from hitl_prefect.compacting import Compaction, compact
 from hitl_prefect.configured import store_of
 from hitl_prefect.protocols import Store
 from hitl_prefect.reading import read_outcomes
 from hitl_prefect.reviewer_figures import ReviewerReport
 from hitl_prefect.reviewer_report import reviewer_report
 
-__all__ = ["areport_reviewers", "report_reviewers"]
+__all__ = ["acompact_outcomes", "areport_reviewers", "compact_outcomes", "report_reviewers"]
 
 
 async def areport_reviewers(store: str, *, task: str | None = None) -> ReviewerReport:
@@ -32,6 +33,27 @@ async def areport_reviewers(store: str, *, task: str | None = None) -> ReviewerR
 def report_reviewers(store: str, *, task: str | None = None) -> ReviewerReport:
     """The same as `areport_reviewers`, for a flow that is not async."""
     return run_coro_as_sync(areport_reviewers(store, task=task))
+
+
+async def acompact_outcomes(store: str, *, task: str | None = None, dry_run: bool = False) -> Compaction:
+    """Copy the outcomes of past days (UTC) into Parquet, for quick reading and for SQL; see `compacting.compact`.
+
+    Args:
+        store: `folder:` path, `s3://` URL, or the name of a saved block.
+        task: Only the outcomes of one task.
+        dry_run: Only say what would be copied.
+
+    Raises:
+        ConfigError: If there is no such store.
+        MissingExtra: If pyarrow is not installed.
+        StoreError: If the store is down, or lets nobody list or write.
+    """
+    return await asyncio.to_thread(compact, await store_of(store), task=task, dry_run=dry_run)
+
+
+def compact_outcomes(store: str, *, task: str | None = None, dry_run: bool = False) -> Compaction:
+    """The same as `acompact_outcomes`, for a flow that is not async."""
+    return run_coro_as_sync(acompact_outcomes(store, task=task, dry_run=dry_run))
 
 
 def _report(source: Store, task: str | None) -> ReviewerReport:

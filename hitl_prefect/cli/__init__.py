@@ -38,6 +38,9 @@ _COMMANDS = {
     "reviewers:reviewers": "Report how people review: overriding, agreement, mistakes let pass, anchoring, time.",
     "examples:examples": ("Try whether a model answers better when it is shown earlier cases as people decided them."),
     "exporting:export": "Write what people decided as files to train a model on.",
+    "compacting:compact": (
+        "Copy the outcomes of past days into Parquet, for quick reading and for SQL; nothing is moved or deleted."
+    ),
     "worker:worker": "Run the reviews that people have answered, in this process, until Ctrl-C.",
     "automations:init_automations": (
         "Have people told about reviews: one automation of Prefect per event, safe to run twice."
