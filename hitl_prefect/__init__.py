@@ -46,6 +46,14 @@ if TYPE_CHECKING:
     from hitl_prefect.prompting import awith_examples, with_examples
     from hitl_prefect.reporting import areport_reviewers, report_reviewers
     from hitl_prefect.reporting import acompact_outcomes, areport_reviewers, compact_outcomes, report_reviewers
+    from hitl_prefect.reporting import (
+        acompact_outcomes,
+        areport_reviewers,
+        areport_trust,
+        compact_outcomes,
+        report_reviewers,
+        report_trust,
+    )
     from hitl_prefect.resolving import aresolve_case, resolve_case
     from hitl_prefect.reviewing import areview, review
     from hitl_prefect.routing import route
@@ -87,6 +95,7 @@ __all__ = [
     "aremind_reviewers",
     "arepair_reviews",
     "areport_reviewers",
+    "areport_trust",
     "aresolve_case",
     "aresolve_cases",
     "areview",
@@ -109,6 +118,7 @@ __all__ = [
     "remind_reviewers",
     "repair_reviews",
     "report_reviewers",
+    "report_trust",
     "resolve_case",
     "resolve_cases",
     "review",
@@ -156,6 +166,14 @@ _HOME = {
     "prompting": ("awith_examples", "with_examples"),
     "reporting": ("areport_reviewers", "report_reviewers"),
     "reporting": ("acompact_outcomes", "areport_reviewers", "compact_outcomes", "report_reviewers"),
+    "reporting": (
+        "acompact_outcomes",
+        "areport_reviewers",
+        "areport_trust",
+        "compact_outcomes",
+        "report_reviewers",
+        "report_trust",
+    ),
     "resolving": ("aresolve_case", "resolve_case"),
     "reviewing": ("areview", "review"),
     "routing": ("route",),

@@ -32,7 +32,7 @@ _EVIDENCE = tuple(one.name for one in fields(Evidence) if one.name != "key")
 _NOTE = ",".join((str(_MEANING), *_KEY, *_EVIDENCE)).encode()
 
 
-class Spoiled(Exception):  # noqa: N818 - it never leaves the readers, which take the JSON instead
+class Spoiled(Exception):
     """A Parquet object is not what was written."""
 
 

@@ -6,12 +6,22 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 
 from hitl_prefect.compacting import Compaction, compact
 from hitl_prefect.configured import store_of
+from hitl_prefect.gathering import gather
 from hitl_prefect.protocols import Store
 from hitl_prefect.reading import read_outcomes
 from hitl_prefect.reviewer_figures import ReviewerReport
 from hitl_prefect.reviewer_report import reviewer_report
+from hitl_prefect.trust_figures import TrustReport
+from hitl_prefect.trust_report import trust_report
 
-__all__ = ["acompact_outcomes", "areport_reviewers", "compact_outcomes", "report_reviewers"]
+__all__ = [
+    "acompact_outcomes",
+    "areport_reviewers",
+    "areport_trust",
+    "compact_outcomes",
+    "report_reviewers",
+    "report_trust",
+]
 
 
 async def areport_reviewers(store: str, *, task: str | None = None) -> ReviewerReport:
@@ -33,6 +43,27 @@ async def areport_reviewers(store: str, *, task: str | None = None) -> ReviewerR
 def report_reviewers(store: str, *, task: str | None = None) -> ReviewerReport:
     """The same as `areport_reviewers`, for a flow that is not async."""
     return run_coro_as_sync(areport_reviewers(store, task=task))
+
+
+async def areport_trust(store: str, *, task: str | None = None) -> TrustReport:
+    """How far each task's machine can be trusted: risk against coverage, reliability, escaped errors, reviews avoided.
+
+    Args:
+        store: `folder:` path, `s3://` URL, or the name of a saved block.
+        task: Only the outcomes of one task.
+
+    Raises:
+        ConfigError: If there is no such store.
+        MissingExtra: If numpy is not installed.
+        StoreError: If the store is down, or lets nobody list.
+    """
+    source = await store_of(store)
+    return await asyncio.to_thread(lambda: trust_report(gather(source, task)))
+
+
+def report_trust(store: str, *, task: str | None = None) -> TrustReport:
+    """The same as `areport_trust`, for a flow that is not async."""
+    return run_coro_as_sync(areport_trust(store, task=task))
 
 
 async def acompact_outcomes(store: str, *, task: str | None = None, dry_run: bool = False) -> Compaction:

@@ -11,11 +11,11 @@ from hitl_prefect.inert import code_span, visible
 from hitl_prefect.reviewer_figures import Median, ReviewerReport, ReviewerRow
 from hitl_prefect.shares import FEW, Share, counted
 
-__all__ = ["Table", "as_markdown", "headline", "tables"]
+__all__ = ["Table", "as_markdown", "headline", "markdown_table", "tables"]
 
 _FIELDS_SHOWN = 10
-_SOMEBODY_ELSES = ("reviewer", "field", "object", "problem")
-"""Columns whose words come from people, answer types and stores."""
+_SOMEBODY_ELSES = ("reviewer", "field", "object", "problem", "model", "prompt", "scorer")
+"""Columns whose words come from people, answer types, models and stores."""
 
 
 class Table(Frozen):
@@ -57,8 +57,15 @@ def tables(report: ReviewerReport) -> Iterator[Table]:
 
 def as_markdown(report: ReviewerReport) -> str:
     """The report for an artifact."""
-    parts = [_markdown_table(one) for one in tables(report)] or ["Nobody has reviewed anything yet."]
+    parts = [markdown_table(one) for one in tables(report)] or ["Nobody has reviewed anything yet."]
     return "\n\n".join(["# Reviewers", f"{headline(report)}.", *parts]) + "\n"
+
+
+def markdown_table(one: Table) -> str:
+    """A table under its title, in which no word of somebody else can do anything."""
+    names = list(one.rows[0])
+    lines = [names, ["---"] * len(names), *([_cell(name, row[name]) for name in names] for row in one.rows)]
+    return "\n".join([f"## {one.title}", "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
 def _work(row: ReviewerRow) -> dict[str, str]:
@@ -135,12 +142,6 @@ def _lasting(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-
-
-def _markdown_table(one: Table) -> str:
-    names = list(one.rows[0])
-    lines = [names, ["---"] * len(names), *([_cell(name, row[name]) for name in names] for row in one.rows)]
-    return "\n".join([f"## {one.title}", "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
 def _cell(name: str, value: str) -> str:

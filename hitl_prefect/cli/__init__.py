@@ -38,6 +38,7 @@ _COMMANDS = {
     "reviewers:reviewers": "Report how people review: overriding, agreement, mistakes let pass, anchoring, time.",
     "examples:examples": ("Try whether a model answers better when it is shown earlier cases as people decided them."),
     "exporting:export": "Write what people decided as files to train a model on.",
+    "trust:report": "Report how far each task's machine can be trusted, as one HTML page with pictures and tables.",
     "compacting:compact": (
         "Copy the outcomes of past days into Parquet, for quick reading and for SQL; nothing is moved or deleted."
     ),

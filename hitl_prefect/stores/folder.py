@@ -88,14 +88,19 @@ class FolderStore:
         """The keys below `prefix`, sorted; empty where the folder does not exist yet."""
         folder = self.root / check_prefix(prefix).rpartition("/")[0]
         with self._translated(prefix):
-            keys = (path.relative_to(self.root).as_posix() for path in _files(folder))
-            return sorted(key for key in keys if visible(key, prefix))
+            return sorted(key for key in self._keys(folder) if visible(key, prefix))
 
     def discard(self, key: str) -> None:
         """Delete one of this package's own files, below `_hitl/`."""
         path = self._path(check_own(key))
         with self._translated(key):
             path.unlink(missing_ok=True)
+
+    def _keys(self, folder: Path) -> Iterator[str]:
+        # By text: a `Path` per file took half of the time of reading 100,000 outcomes from Parquet.
+        for parent, _, names in os.walk(folder, onerror=_raise_unless_gone):
+            within = Path(parent).relative_to(self.root).as_posix()
+            yield from names if within == "." else (f"{within}/{name}" for name in names)
 
     def _path(self, key: str) -> Path:
         return self.root / check_key(key)
@@ -136,11 +141,6 @@ def _link(temporary: Path, path: Path) -> CreateResult:
             return "unsupported"
         raise
     return "wrote"
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for parent, _, names in os.walk(folder, onerror=_raise_unless_gone):
-        yield from (Path(parent, name) for name in names)
 
 
 def _raise_unless_gone(error: OSError) -> None:

@@ -14,6 +14,7 @@ _HEAVY = (
     "pydantic_ai",
     "langgraph",
     "pyarrow",
+    "matplotlib",
 )
 
 
