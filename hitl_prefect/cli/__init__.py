@@ -39,6 +39,9 @@ _COMMANDS = {
     "examples:examples": ("Try whether a model answers better when it is shown earlier cases as people decided them."),
     "exporting:export": "Write what people decided as files to train a model on.",
     "trust:report": "Report how far each task's machine can be trusted, as one HTML page with pictures and tables.",
+    "replaying:replay": (
+        "Show what another policy would have done with the stored cases; exit code 1 where the risk would rise."
+    ),
     "compacting:compact": (
         "Copy the outcomes of past days into Parquet, for quick reading and for SQL; nothing is moved or deleted."
     ),
