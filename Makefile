@@ -9,6 +9,7 @@ INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint 
 
 .PHONY: demo test test-all check bench bench-scoring bench-throughput bench-inbox
 .PHONY: bench-risk-budget bench-reviews bench-many bench-scaled bench-soak screenshots clean
+.PHONY: bench-reviews bench-many bench-reading bench-scaled bench-soak screenshots clean
 
 demo: .venv/.demo
 	$(BIN)/hitl demo $(ARGS)
@@ -55,6 +56,9 @@ bench-many: .venv/.dev
 bench-scaled: .venv/.dev
 	$(INSTALL) --editable '.[learn,dev,scale]'
 	$(BIN)/python -m benchmarks.scaled $(ARGS)
+
+bench-reading: .venv/.dev
+	$(BIN)/python -m benchmarks.reading $(ARGS)
 
 bench-soak: .venv/.dev
 	$(BIN)/python -m benchmarks.soak $(ARGS)

@@ -1,7 +1,7 @@
 """What it takes to read many outcomes, as JSON and as Parquet: `python -m benchmarks.reading`.
 
-A folder is filled with made outcomes of two tasks and 30 days. Each figure is of a new process, its imports not
-counted in the seconds, but in the memory.
+A folder is filled with made outcomes of two tasks and 30 days, and read while it is in the machine's own memory. Each
+figure is of a new process; its imports count in the memory and not in the seconds.
 """
 
 import argparse
@@ -20,8 +20,12 @@ from hitl_prefect.compacting import compact
 from hitl_prefect.gathering import gather
 from hitl_prefect.models import Case, Generation, LogprobSummary, Part, Route, Score, Usage
 from hitl_prefect.outcomes import CaseRecord, Outcome, Review, Settlement, Verdict, Versions, outcome_key
+from hitl_prefect.policy import Policy
 from hitl_prefect.reading import read_outcomes
+from hitl_prefect.replaying import replay
 from hitl_prefect.stores import FolderStore
+from hitl_prefect.trust_page import as_html
+from hitl_prefect.trust_report import trust_report
 
 _START = datetime(2026, 1, 1, 6, tzinfo=UTC)
 _DAYS = 30
@@ -42,7 +46,7 @@ def main() -> None:
         folder = options.folder or temporary
         _fill(Path(folder), options.outcomes)
         print(f"| {options.outcomes:,} outcomes in a folder | seconds | peak memory |\n| --- | --- | --- |")
-        for name in ("gather, JSON", "compact", "gather, Parquet", "read_outcomes, Parquet"):
+        for name in _PARTS:
             _tell(name, folder)
         size = sum(path.stat().st_size for path in Path(folder, "parquet").rglob("*.parquet"))
         json_size = sum(path.stat().st_size for path in Path(folder, "outcomes").rglob("*.json"))
@@ -63,10 +67,12 @@ def _measured(part: Callable[[FolderStore], object], store: FolderStore) -> dict
 
 
 _PARTS: dict[str, Callable[[FolderStore], object]] = {
-    "gather, JSON": gather,
-    "compact": compact,
-    "gather, Parquet": gather,
-    "read_outcomes, Parquet": lambda store: sum(1 for _ in read_outcomes(store)),
+    "`gather`, JSON": gather,
+    "`hitl compact`": compact,
+    "`gather`, Parquet": gather,
+    "`gather`, figures and page of `hitl report`, Parquet": lambda store: as_html(trust_report(gather(store))),
+    "`read_outcomes`, Parquet": lambda store: sum(1 for _ in read_outcomes(store)),
+    "`hitl replay`, Parquet": lambda store: replay(store, Policy(min_confidence=0.7)),
 }
 
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 from pydantic import JsonValue
@@ -19,6 +20,7 @@ from pydantic_core import to_json
 from hitl_prefect.days import Day, ParquetName
 from hitl_prefect.errors import MissingExtra
 from hitl_prefect.evidence import Evidence, Key, evidence_of, first_attempt
+from hitl_prefect.models import Promise
 from hitl_prefect.outcomes import Outcome
 
 __all__ = ["Columns", "Spoiled", "can_read", "parquet_of"]
@@ -28,8 +30,11 @@ _MEANING = 1
 _NOTED = b"hitl.evidence"
 _ROWS_AT_ONCE = 4096
 _KEY = ("model", "prompt", "scorer")
-_EVIDENCE = tuple(one.name for one in fields(Evidence) if one.name != "key")
-_NOTE = ",".join((str(_MEANING), *_KEY, *_EVIDENCE)).encode()
+_PROMISE = ("max_error", "confidence_level")
+_EVIDENCE = tuple(one.name for one in fields(Evidence) if one.name not in ("key", "promise"))
+_COLUMNS = tuple("was_right" if name == "right" else name for name in _EVIDENCE)
+"""`right` is a word of SQL."""
+_NOTE = ",".join((str(_MEANING), *_KEY, *_PROMISE, *_COLUMNS)).encode()
 
 
 class Spoiled(Exception):
@@ -97,10 +102,11 @@ class Columns:
         if not self._holds_evidence:
             yield from self._evidence_of_outcomes()
             return
-        columns = [self._column(name) for name in (*_KEY, *_EVIDENCE)]
-        known = lru_cache(maxsize=1024)(Key)
-        for key, (model, prompt, scorer, *rest) in zip(self.keys, zip(*columns, strict=True), strict=True):
-            yield key, Evidence(known(self._task, model, prompt, scorer), *rest)
+        rows = zip(*map(self._column, _COLUMNS), strict=True)
+        keys = map(_key_of, repeat(self._task), *map(self._column, _KEY))
+        promises = map(_promise_of, *map(self._column, _PROMISE))
+        for name, key, promise, row in zip(self.keys, keys, promises, rows, strict=True):
+            yield name, Evidence(key=key, promise=promise, **dict(zip(_EVIDENCE, row, strict=True)))
 
     def outcomes(self) -> Iterator[tuple[str, bytes]]:
         """The bytes of every outcome, with its key, a few thousand at a time."""
@@ -128,6 +134,17 @@ class Columns:
         return values
 
 
+_key_of = lru_cache(maxsize=1024)(Key)
+"""Few keys, many rows: each is made once."""
+
+
+@lru_cache(maxsize=1024)
+def _promise_of(max_error: float | None, confidence_level: float | None) -> Promise | None:
+    if max_error is None or confidence_level is None:
+        return None
+    return Promise(max_error=max_error, confidence_level=confidence_level)
+
+
 def _words(chunk: Any) -> Iterator[str | None]:
     words = chunk.dictionary.to_pylist()
     return (None if place is None else words[place] for place in chunk.indices.to_pylist())
@@ -143,7 +160,8 @@ def _row(stored: bytes, outcome: Outcome[JsonValue]) -> dict[str, Any]:
     verdicts = outcome.review.verdicts if outcome.review else ()
     return {
         **{name: getattr(evidence.key, name) for name in _KEY},
-        **{name: getattr(evidence, name) for name in _EVIDENCE},
+        **{column: getattr(evidence, name) for column, name in zip(_COLUMNS, _EVIDENCE, strict=True)},
+        **{name: getattr(evidence.promise, name, None) for name in _PROMISE},
         "decision": outcome.decision,
         "decided_by": outcome.decided_by,
         "draft": _json(first_attempt(outcome).generation.answer),
@@ -166,8 +184,8 @@ def _schema() -> Any:
     text, number = pa.string(), pa.float64()
     types = {
         **dict.fromkeys((*_KEY, "case_id", "action", "reason", "policy_version", "how"), text),
-        **dict.fromkeys(("confidence", "propensity", "bar", "cost_usd"), number),
-        "right": pa.bool_(),
+        **dict.fromkeys(("confidence", "propensity", "bar", "cost_usd", *_PROMISE), number),
+        "was_right": pa.bool_(),
         "decided_at": pa.timestamp("us", tz="UTC"),
     }
     more = {
@@ -177,7 +195,7 @@ def _schema() -> Any:
         "flow_run_id": text,
         "outcome": text,
     }
-    columns = {**{name: types[name] for name in (*_KEY, *_EVIDENCE)}, **more}
+    columns = {**{name: types[name] for name in (*_KEY, *_COLUMNS, *_PROMISE)}, **more}
     return pa.schema(list(columns.items()), metadata={_NOTED: _NOTE})
 
 

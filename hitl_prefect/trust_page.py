@@ -58,8 +58,8 @@ _PARTS = (
     _Part(
         draw_risk,
         curve_table,
-        "What each bar would do: the share of cases that it accepts, and how many of those are wrong. Reviewed cases "
-        "and audits are weighted by the probability with which a person was asked.",
+        "What each bar would do: the share of cases that it accepts, and how many of those are wrong. Each case that "
+        "a person decided counts for all that it stands for: one audit at 5% for twenty.",
     ),
     _Part(
         draw_reliability,
@@ -69,8 +69,8 @@ _PARTS = (
     _Part(
         draw_weeks,
         weeks_table,
-        "Escaped error is the error rate of what is accepted without a review, told from its audits. A week without "
-        "an answered audit has none: nobody knows.",
+        "Escaped error is the error rate of what is accepted without a review, told from its audits. Where too "
+        "little was audited, nobody knows.",
     ),
     _Part(
         draw_overrides,

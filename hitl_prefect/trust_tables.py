@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hitl_prefect.escaping import Estimate
 from hitl_prefect.inert import visible
 from hitl_prefect.reviewer_tables import Table, markdown_table
-from hitl_prefect.shares import Share, counted
+from hitl_prefect.shares import FEW, Share, counted
 from hitl_prefect.trust_figures import Bin, KeyRow, Point, TaskTrust, TrustReport, Week
 
 __all__ = [
@@ -26,10 +26,11 @@ _CURVE_ROWS = 10
 
 def headline(task: TaskTrust) -> str:
     """A task in one sentence."""
-    escaped = "nobody knows how many of them are wrong: no audit was answered"
+    escaped = "nobody knows how much of what is accepted is wrong, since too little of it was audited"
     if task.escaped:
         escaped = f"about {_percent(task.escaped.value)} of what is accepted is wrong ({_between(task.escaped)})"
-    accepted = f"{task.accepted.told()} accepted without a review"
+    share = f" ({100 * task.accepted.hits / task.accepted.of:.0f}%)" if task.accepted.of >= FEW else ""
+    accepted = f"{task.accepted.hits:,} of them{share} accepted without a review"
     return f"{counted(task.outcomes, 'outcome')} from {task.first} to {task.last}: {accepted}; {escaped}"
 
 

@@ -1,8 +1,11 @@
 """Outcomes in Parquet: nothing is lost, counted twice or believed that is not whole."""
 
+import doctest
+import re
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -36,7 +39,7 @@ def parquet(store):
 @pytest.fixture
 def store(tmp_path):
     """Two days and two tasks; `c-1` sorts before `c` as a key, and after it as an id."""
-    store = FolderStore(tmp_path)
+    store = FolderStore(tmp_path / "store")
     put(
         store,
         outcome("c", **REVIEWED),
@@ -190,3 +193,32 @@ def test_the_command_compacts_and_says_so(store, capsys):
 
     assert done.value.code == 0
     assert "4 outcomes of 3 days are in Parquet now." in said
+
+
+DOCS = (Path(__file__).parents[2] / "docs" / "reporting.md").read_text("utf-8")
+
+
+@pytest.fixture
+def in_the_docs_folder(store, monkeypatch):
+    """A folder with a compacted store named `outcomes`."""
+    put(store, outcome("e", **{**REVIEWED, "decision": "edit", "final_answer": {"total": 3}}))
+    compact(store)
+    store.root.parent.joinpath("outcomes").symlink_to(store.root)
+    monkeypatch.chdir(store.root.parent)
+
+
+def test_duckdb_answers_what_the_docs_ask(in_the_docs_folder):
+    per_model, edited = re.findall(r"```sql\n(.*?)```", DOCS, re.DOTALL)
+
+    assert duckdb.sql(per_model).fetchall() == [
+        ("invoices", "gpt-5-mini", 4, 0.667, None),
+        ("mail", "gpt-5-mini", 1, None, None),
+    ]
+    assert duckdb.sql(edited).fetchall() == [("e", "3", "")]
+
+
+def test_pandas_reads_what_the_docs_read(in_the_docs_folder):
+    (code,) = re.findall(r"```console\n\$ python\n(.*?)```", DOCS, re.DOTALL)
+    example = doctest.DocTestParser().get_doctest(code, {}, "docs", "docs/reporting.md", 0)
+
+    assert doctest.DocTestRunner().run(example).failed == 0

@@ -167,7 +167,7 @@ def test_the_same_outcomes_make_the_same_page():
 def test_a_report_on_cases_that_nobody_looked_at_says_so():
     page = as_html(report_of(replace(ACCEPTED, confidence=None)))
 
-    assert "nobody knows how many of them are wrong" in page
+    assert "nobody knows how much of what is accepted is wrong" in page
     assert "Nothing to show yet" in page
 
 
@@ -205,7 +205,7 @@ def test_the_command_writes_the_page_and_says_what_is_in_it(store, tmp_path, cap
     said = capsys.readouterr().out
 
     assert code == 0
-    assert said.startswith("invoices: 3 outcomes from 2026-01-02 to 2026-01-02: 1 of 3 accepted without a review;")
+    assert said.startswith("invoices: 3 outcomes from 2026-01-02 to 2026-01-02: 1 of them accepted without a review;")
     assert out.read_text("utf-8").startswith("<!doctype html>")
 
 
