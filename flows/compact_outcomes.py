@@ -15,7 +15,7 @@ def compact_past_days(store: str = "outcomes", task: str | None = None) -> None:
     """
     done = compact_outcomes(store, task=task)
     for one in done.days:
-        get_run_logger().info("%s, %s: %d outcomes in %s", one.task, one.date, one.outcomes, one.key)
+        get_run_logger().info("%s, %s: copied %d into %s", one.task, one.date, one.outcomes, one.key)
     for broken in done.unreadable:
         get_run_logger().warning("%r was not copied: %s", broken.key, broken.problem)
 

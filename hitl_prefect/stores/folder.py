@@ -97,7 +97,7 @@ class FolderStore:
             path.unlink(missing_ok=True)
 
     def _keys(self, folder: Path) -> Iterator[str]:
-        # By text: a `Path` per file took half of the time of reading 100,000 outcomes from Parquet.
+        # By text: with a `Path` per file a listing takes 1.8 times as long.
         for parent, _, names in os.walk(folder, onerror=_raise_unless_gone):
             within = Path(parent).relative_to(self.root).as_posix()
             yield from names if within == "." else (f"{within}/{name}" for name in names)

@@ -168,7 +168,7 @@ class S3Store(S3Access):
             Bucket=self.bucket,
             Key=self._name(key),
             Body=body,
-            ContentType="application/json",
+            ContentType="application/vnd.apache.parquet" if key.endswith(".parquet") else "application/json",
             ContentMD5=base64.b64encode(md5).decode(),
             Metadata={"sha256": hashlib.sha256(body).hexdigest()},
             **condition,

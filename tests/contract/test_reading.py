@@ -4,7 +4,9 @@ from itertools import islice
 
 import pytest
 
+from hitl_prefect.compacting import compact
 from hitl_prefect.errors import StoreUnavailable
+from hitl_prefect.gathering import gather
 from hitl_prefect.outcomes import CaseRecord, outcome_key
 from hitl_prefect.reading import Unreadable, read_outcomes
 from tests.unit.making import a_case, an_outcome
@@ -30,6 +32,17 @@ def test_outcomes_come_in_order_and_a_broken_object_stops_nothing(target):
     assert [first, *others] == made
     assert isinstance(broken, Unreadable)
     assert (broken.key, broken.problem.split("; ")[0]) == (BROKEN, "case: Field required")
+
+
+def test_what_was_compacted_reads_the_same(target):
+    """One object in place of forty, and the broken one is named all the same."""
+    fill(target.store())
+    before = list(read_outcomes(target.store())), gather(target.store())
+    (done,) = compact(target.store()).days
+
+    assert (done.outcomes, target.store().keys("parquet/")) == (40, [done.key])
+    assert compact(target.store()).days == ()
+    assert (list(read_outcomes(target.store())), gather(target.store())) == before
 
 
 def test_a_store_that_goes_down_is_no_broken_object(faulty):

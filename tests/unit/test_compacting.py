@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from hitl_prefect import columns
 from hitl_prefect.cli import main
 from hitl_prefect.compacting import Compacted, compact
+from hitl_prefect.errors import MissingExtra
 from hitl_prefect.gathering import gather
 from hitl_prefect.outcomes import CaseRecord, outcome_key
 from hitl_prefect.reading import read_outcomes
@@ -193,6 +195,17 @@ def test_the_command_compacts_and_says_so(store, capsys):
 
     assert done.value.code == 0
     assert "4 outcomes of 3 days are in Parquet now." in said
+
+
+def test_without_pyarrow_json_is_read_and_compacting_says_what_to_install(store, monkeypatch):
+    whole = gather(store)
+    compact(store, task="invoices")
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+
+    assert gather(store) == whole
+    assert len(list(read_outcomes(store))) == 4
+    with pytest.raises(MissingExtra, match=r"pip install 'hitl_prefect\[parquet\]'"):
+        compact(store)
 
 
 DOCS = (Path(__file__).parents[2] / "docs" / "reporting.md").read_text("utf-8")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from dataclasses import replace
 from datetime import date, timedelta
 from html.parser import HTMLParser
@@ -9,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from hitl_prefect.cli import main
-from hitl_prefect.escaping import error_of, escaped_error
+from hitl_prefect.errors import MissingExtra
 from hitl_prefect.evidence import Key, evidence_of
 from hitl_prefect.gathering import Gathered
 from hitl_prefect.models import Attempt
@@ -22,7 +23,7 @@ from hitl_prefect.trust_report import trust_report
 from hitl_prefect.trust_tables import as_markdown
 from tests.unit.making import NOON, a_case, a_generation, a_review, a_route, a_score, an_outcome
 
-ACCEPTED = evidence_of(an_outcome(route=a_route(bar=0.7)))
+ACCEPTED = evidence_of(an_outcome(route=a_route(bar=0.7, propensity=0.1)))
 HOSTILE = '<script src="//x">|![](http://x)\u202e'
 
 
@@ -46,24 +47,25 @@ def test_escaped_error_is_that_of_the_audits():
     """What was reviewed because it was unsure says nothing of what was accepted."""
     audits = [seen(0.9, right=number > 0, audit=True) for number in range(10)]
     unsure = [seen(0.2, right=False) for _ in range(50)]
-    found = escaped_error([ACCEPTED, *audits, *unsure])
+    escaped = task_of(ACCEPTED, *audits, *unsure).escaped
 
-    assert (found.value, found.labels) == (pytest.approx(0.1), 10)
-    assert found.low == pytest.approx(Share(hits=1, of=10).interval()[0])
-    assert found.high == pytest.approx(Share(hits=1, of=10).interval()[1])
+    assert (escaped.value, escaped.labels, escaped.cases) == (pytest.approx(0.1), 10, 11)
+    assert (escaped.low, escaped.high) == pytest.approx(Share(hits=1, of=10).interval())
 
 
 def test_without_an_audit_nobody_knows_what_escaped():
-    assert escaped_error([ACCEPTED, seen(right=False)]) is None
-    assert "nobody knows" in as_markdown(report_of(ACCEPTED))
+    report = report_of(ACCEPTED, seen(right=False))
+
+    assert report.tasks[0].escaped is None
+    assert "nobody knows" in as_markdown(report)
 
 
-def test_a_label_weighs_as_many_cases_as_it_stands_for():
-    """One audit at 10% stands for ten cases, one review for itself."""
-    found = error_of([seen(0.9, right=False, audit=True), *(seen() for _ in range(10))])
+def test_calibration_is_that_of_all_cases_and_not_of_those_that_were_shown():
+    """Nine accepted cases stand behind the audit that was right, and one review behind the one that was wrong."""
+    sure = [replace(ACCEPTED, confidence=0.9) for _ in range(8)]
+    (row,) = task_of(*sure, seen(0.9, audit=True), seen(0.5, right=False)).keys
 
-    assert found.value == pytest.approx(0.5)
-    assert found.high - found.low > 0.6, "few labels behind it, however many cases"
+    assert row.calibration_error == pytest.approx((9 * 0.1 + 1 * 0.5) / 10)
 
 
 def test_the_bar_in_force_is_a_point_of_the_curve():
@@ -72,7 +74,7 @@ def test_the_bar_in_force_is_a_point_of_the_curve():
 
     assert (task.in_force.bar, task.in_force.coverage) == (0.7, 0.5)
     assert [(one.bar, one.coverage) for one in task.curve] == [(0.9, 0.5), (0.3, 0.75), (0.1, 1.0)]
-    assert task.curve[-1].risk.value == pytest.approx(1 / 12)
+    assert task.curve[-1].risk.value == pytest.approx(1 / 4)
 
 
 def test_a_week_begins_on_monday_and_has_its_own_figures():
@@ -169,6 +171,15 @@ def test_a_report_on_cases_that_nobody_looked_at_says_so():
 
     assert "nobody knows how much of what is accepted is wrong" in page
     assert "Nothing to show yet" in page
+
+
+def test_without_matplotlib_the_page_says_what_to_install_and_the_figures_need_nothing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    report = a_page()
+
+    with pytest.raises(MissingExtra, match=r"pip install 'hitl_prefect\[learn\]'"):
+        as_html(report)
+    assert as_markdown(report).startswith("# Trust")
 
 
 def put(store, *outcomes):
