@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from hitl_prefect.pinning import apin_policy, pin_policy
     from hitl_prefect.policy import Grouping, Policy, Rule
     from hitl_prefect.prompting import awith_examples, with_examples
-    from hitl_prefect.reporting import areport_reviewers, report_reviewers
-    from hitl_prefect.reporting import acompact_outcomes, areport_reviewers, compact_outcomes, report_reviewers
     from hitl_prefect.reporting import (
         acompact_outcomes,
         areport_reviewers,
@@ -164,8 +162,6 @@ _HOME = {
     "pinning": ("apin_policy", "pin_policy"),
     "policy": ("Grouping", "Policy", "Rule"),
     "prompting": ("awith_examples", "with_examples"),
-    "reporting": ("areport_reviewers", "report_reviewers"),
-    "reporting": ("acompact_outcomes", "areport_reviewers", "compact_outcomes", "report_reviewers"),
     "reporting": (
         "acompact_outcomes",
         "areport_reviewers",

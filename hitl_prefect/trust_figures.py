@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from hitl_prefect.escaping import Estimate
+from hitl_prefect.estimates import ErrorRate
 from hitl_prefect.evidence import Key
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.reading import Unreadable
@@ -17,7 +17,7 @@ class Point(Frozen):
     bar: float
     coverage: float
     """Share of all cases with a confidence that it accepts, in [0, 1]."""
-    risk: Estimate | None
+    risk: ErrorRate | None
     """The error rate among those; `None` where nobody looked at any of them."""
 
 
@@ -27,8 +27,8 @@ class Bin(Frozen):
     low: float
     high: float
     confidence: float
-    """The mean of the labels in it, weighted."""
-    error: Estimate
+    """Their mean."""
+    error: ErrorRate
     """How many of them are wrong; a calibrated confidence has 1 - confidence."""
 
 
@@ -39,7 +39,7 @@ class Week(Frozen):
     outcomes: int
     reviewed: Share
     """Sent to a person, audits included."""
-    escaped: Estimate | None
+    escaped: ErrorRate | None
     """The error rate of what is accepted; `None` where no audit was answered."""
     overridden: Share
     """First drafts that people did not let ship, among those that they decided about."""
@@ -57,11 +57,9 @@ class KeyRow(Frozen):
     labels: int
     bar: float | None
     """The last one in force."""
-    auroc: float | None
-    """The probability that a right draft has a higher confidence than a wrong one."""
     calibration_error: float | None
-    """The expected calibration error in ten bins; `None` without labels."""
-    escaped: Estimate | None
+    """The mean gap between confidence and share of right drafts, in ten bins; `None` where nobody knows."""
+    escaped: ErrorRate | None
 
 
 class TaskTrust(Frozen):
@@ -73,7 +71,7 @@ class TaskTrust(Frozen):
     last: date
     accepted: Share
     """Decided by the model alone: as many reviews were avoided."""
-    escaped: Estimate | None
+    escaped: ErrorRate | None
     """The error rate of what is accepted; `None` where no audit was answered."""
     overridden: Share
     cost_usd: float

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, NamedTuple, Self
 
 from hitl_prefect.errors import MissingExtra
-from hitl_prefect.escaping import Estimate
+from hitl_prefect.estimates import ErrorRate
 from hitl_prefect.shares import Share
 from hitl_prefect.trust_figures import TaskTrust
 
@@ -53,8 +53,9 @@ def svg_of(draw: Draw, task: TaskTrust, *, name: str, alt: str) -> str:
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(sink, format="svg", metadata=nothing)
     drawn = sink.getvalue()
-    inner = drawn[drawn.index("<svg") :]
-    return re.sub(r"<svg ", f'<svg role="img" aria-label="{alt}" ', inner, count=1)
+    # Groups are named alike in every picture, and nothing refers to them.
+    inner = re.sub(r'<g id="[^"]*"', "<g", drawn[drawn.index("<svg") :])
+    return inner.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
 
 
 def draw_risk(figure: Any, task: TaskTrust) -> None:
@@ -134,12 +135,12 @@ class _Rate(NamedTuple):
         return cls(share.value or 0.0, *share.interval())
 
 
-def _rates(axes: Any, found: Mapping[date, Estimate | _Rate], **look: str) -> None:
+def _rates(axes: Any, found: Mapping[date, ErrorRate | _Rate], **look: str) -> None:
     rates = list(found.values())
     axes.errorbar(list(found), [one.value for one in rates], yerr=_spread(rates), capsize=3, **look)
 
 
-def _band(axes: Any, at: Sequence[float], found: Sequence[Estimate]) -> None:
+def _band(axes: Any, at: Sequence[float], found: Sequence[ErrorRate]) -> None:
     low, high = [one.low for one in found], [one.high for one in found]
     axes.fill_between(at, low, high, color=_BLUE, alpha=0.15, linewidth=0, label="95% interval")
 
@@ -160,13 +161,13 @@ def _finish(axes: Any) -> None:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=3, frameon=False)
 
 
-def _spread(found: Sequence[Estimate | _Rate]) -> list[list[float]]:
+def _spread(found: Sequence[ErrorRate | _Rate]) -> list[list[float]]:
     return [[max(0.0, one.value - one.low) for one in found], [max(0.0, one.high - one.value) for one in found]]
 
 
-def _other(one: Estimate) -> Estimate:
+def _other(one: ErrorRate) -> _Rate:
     """The share of right cases, from that of wrong ones."""
-    return Estimate(value=1 - one.value, low=1 - one.high, high=1 - one.low, labels=one.labels)
+    return _Rate(1 - one.value, 1 - one.high, 1 - one.low)
 
 
 def _matplotlib() -> tuple[Any, Any]:

@@ -1,24 +1,24 @@
-"""How far the machines of a store can be trusted: from evidence to figures. Needs the extra `learn`.
+"""How far the machines of a store can be trusted: from evidence to figures.
 
 Everything that is told of accepted cases comes from audits, weighted by their propensity: what people were shown
 because it was unsure says nothing of what was sure.
 """
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, timedelta
-from itertools import pairwise
+from statistics import fmean as mean
 
-from hitl_prefect.escaping import error_of, escaped_error
+from hitl_prefect.estimates import error_of_accepted, error_of_all
 from hitl_prefect.evidence import Evidence, Key
 from hitl_prefect.gathering import Gathered
-from hitl_prefect.metrics import auroc, expected_calibration_error
 from hitl_prefect.shares import Share
 from hitl_prefect.trust_figures import Bin, KeyRow, Point, TaskTrust, TrustReport, Week
 
 __all__ = ["trust_report"]
 
+_NOT_BY_CONFIDENCE = ("rule", "invalid", "refused", "truncated")
 _POINTS = 40
 """Bars of the curve: as many as can be told apart in a picture."""
 _BINS = 10
@@ -26,11 +26,7 @@ _NEWEST = timedelta(days=7)
 
 
 def trust_report(gathered: Gathered) -> TrustReport:
-    """The figures of every task.
-
-    Raises:
-        MissingExtra: If numpy is not installed.
-    """
+    """The figures of every task."""
     tasks: dict[str, list[Evidence]] = defaultdict(list)
     for one in gathered.evidence:
         tasks[one.key.task].append(one)
@@ -44,22 +40,23 @@ def trust_report(gathered: Gathered) -> TrustReport:
 def _task(name: str, evidence: list[Evidence]) -> TaskTrust:
     evidence = sorted(evidence, key=lambda one: one.decided_at)
     keys = _by_key(evidence)
-    shown = keys[_shown(evidence)]
+    shown = _shown(evidence)
+    routed, bar = _routed(keys[shown]), _last_bar(keys[shown])
     return TaskTrust(
         task=name,
         outcomes=len(evidence),
         first=_day(evidence[0]),
         last=_day(evidence[-1]),
         accepted=Share.true(one.how == "accepted" for one in evidence),
-        escaped=escaped_error(evidence),
+        escaped=error_of_accepted(evidence),
         overridden=_overridden(evidence),
         cost_usd=sum(one.cost_usd or 0 for one in evidence),
         cost_unknown=sum(one.cost_usd is None for one in evidence),
         keys=tuple(_key_row(key, found) for key, found in reversed(keys.items())),
-        shown=_shown(evidence),
-        curve=_curve(shown),
-        in_force=_in_force(shown),
-        reliability=_reliability(shown),
+        shown=shown,
+        curve=_curve(routed),
+        in_force=None if bar is None else _point(routed, bar),
+        reliability=_reliability(routed),
         weeks=_weeks(evidence),
     )
 
@@ -79,60 +76,57 @@ def _shown(evidence: Sequence[Evidence]) -> Key:
 
 
 def _key_row(key: Key, evidence: Sequence[Evidence]) -> KeyRow:
-    labels = [one for one in evidence if one.is_label]
-    confidence, right = [one.confidence or 0.0 for one in labels], [bool(one.right) for one in labels]
     return KeyRow(
         model=key.model,
         prompt=key.prompt,
         scorer=key.scorer,
         outcomes=len(evidence),
-        labels=len(labels),
+        labels=sum(one.is_label for one in evidence),
         bar=_last_bar(evidence),
-        auroc=auroc(confidence, right) if labels else None,
-        calibration_error=expected_calibration_error(confidence, right, bins=_BINS) if labels else None,
-        escaped=escaped_error(evidence),
+        calibration_error=_calibration_error(_reliability(_routed(evidence))),
+        escaped=error_of_accepted(evidence),
     )
+
+
+def _calibration_error(bins: Sequence[Bin]) -> float | None:
+    """The mean gap between confidence and share of right cases; of labels alone it would be that of unsure cases."""
+    cases = sum(one.error.cases for one in bins)
+    return sum(one.error.cases * abs(1 - one.error.value - one.confidence) for one in bins) / cases if cases else None
 
 
 def _last_bar(evidence: Sequence[Evidence]) -> float | None:
     return next((one.bar for one in reversed(evidence) if one.bar is not None), None)
 
 
-def _curve(evidence: Sequence[Evidence]) -> tuple[Point, ...]:
+def _routed(evidence: Iterable[Evidence]) -> list[tuple[float, Evidence]]:
+    """What goes by its confidence, the surest first."""
+    by_confidence = (one for one in evidence if one.reason not in _NOT_BY_CONFIDENCE)
+    routed = [(one.confidence, one) for one in by_confidence if one.confidence is not None]
+    return sorted(routed, key=lambda each: -each[0])
+
+
+def _curve(routed: Sequence[tuple[float, Evidence]]) -> tuple[Point, ...]:
     """What bars at equal distances in coverage would do, from the strictest to none."""
-    scored = sorted(one.confidence for one in evidence if one.confidence is not None)
-    ranks = {round(step * len(scored) / _POINTS) for step in range(1, _POINTS + 1)} - {0}
-    bars = {scored[-rank] for rank in ranks}
-    labels = [one for one in evidence if one.is_label]
-    return tuple(_point(scored, labels, bar) for bar in sorted(bars, reverse=True))
+    ranks = {round(step * len(routed) / _POINTS) for step in range(1, _POINTS + 1)} - {0}
+    bars = {routed[rank - 1][0] for rank in ranks}
+    return tuple(_point(routed, bar) for bar in sorted(bars, reverse=True))
 
 
-def _in_force(evidence: Sequence[Evidence]) -> Point | None:
-    scored = sorted(one.confidence for one in evidence if one.confidence is not None)
-    bar = _last_bar(evidence)
-    return None if bar is None else _point(scored, [one for one in evidence if one.is_label], bar)
+def _point(routed: Sequence[tuple[float, Evidence]], bar: float) -> Point:
+    reached = bisect_right(routed, -bar, key=lambda each: -each[0])
+    coverage = reached / len(routed) if routed else 0.0
+    return Point(bar=bar, coverage=coverage, risk=error_of_all(one for _, one in routed[:reached]))
 
 
-def _point(scored: Sequence[float], labels: Iterable[Evidence], bar: float) -> Point:
-    """What a bar would do to cases of these confidences, which rise."""
-    coverage = (len(scored) - bisect_left(scored, bar)) / len(scored) if scored else 0.0
-    return Point(bar=bar, coverage=coverage, risk=error_of(one for one in labels if (one.confidence or 0.0) >= bar))
-
-
-def _reliability(evidence: Iterable[Evidence]) -> tuple[Bin, ...]:
-    labels = [(one.confidence, one) for one in evidence if one.is_label and one.confidence is not None]
-    edges = [step / _BINS for step in range(_BINS + 1)]
-    found = []
-    for low, high in pairwise(edges):
-        inside = [each for each in labels if low <= each[0] < high or each[0] == high == 1]
-        if error := error_of(one for _, one in inside):
-            found.append(Bin(low=low, high=high, confidence=_mean(inside), error=error))
-    return tuple(found)
-
-
-def _mean(labels: Sequence[tuple[float, Evidence]]) -> float:
-    total = sum(1 / one.propensity for _, one in labels)
-    return sum(confidence / one.propensity for confidence, one in labels) / total
+def _reliability(routed: Sequence[tuple[float, Evidence]]) -> tuple[Bin, ...]:
+    bins: dict[int, list[tuple[float, Evidence]]] = defaultdict(list)
+    for each in routed:
+        bins[min(int(each[0] * _BINS), _BINS - 1)].append(each)
+    return tuple(
+        Bin(low=at / _BINS, high=(at + 1) / _BINS, confidence=mean(sure for sure, _ in bins[at]), error=error)
+        for at in sorted(bins)
+        if (error := error_of_all(one for _, one in bins[at]))
+    )
 
 
 def _weeks(evidence: Iterable[Evidence]) -> tuple[Week, ...]:
@@ -148,7 +142,7 @@ def _week(monday: date, evidence: Sequence[Evidence]) -> Week:
         monday=monday,
         outcomes=len(evidence),
         reviewed=Share.true(one.action == "review" for one in evidence),
-        escaped=escaped_error(evidence),
+        escaped=error_of_accepted(evidence),
         overridden=_overridden(evidence),
         cost_usd=sum(one.cost_usd or 0 for one in evidence),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hitl_prefect.escaping import Estimate
+from hitl_prefect.estimates import ErrorRate
 from hitl_prefect.inert import visible
 from hitl_prefect.reviewer_tables import Table, markdown_table
 from hitl_prefect.shares import FEW, Share, counted
@@ -101,7 +101,6 @@ def _key(row: KeyRow) -> dict[str, str]:
         "outcomes": f"{row.outcomes:,}",
         "labels": f"{row.labels:,}",
         "bar": _number(row.bar),
-        "AUROC": _number(row.auroc),
         "calibration error": _number(row.calibration_error),
         **_estimate("escaped error", row.escaped),
     }
@@ -139,7 +138,7 @@ def _saved(row: Week) -> dict[str, str]:
     }
 
 
-def _estimate(name: str, found: Estimate | None) -> dict[str, str]:
+def _estimate(name: str, found: ErrorRate | None) -> dict[str, str]:
     """An error rate in three cells, so that columns stay columns."""
     if found is None:
         return {name: "unknown", f"{name}, 95%": "-", f"{name}, labels": "0"}
@@ -151,7 +150,7 @@ def _share(name: str, found: Share) -> dict[str, str]:
     return {name: found.told(), f"{name}, 95%": f"{_percent(low)} to {_percent(high)}" if found.of else "-"}
 
 
-def _between(found: Estimate) -> str:
+def _between(found: ErrorRate) -> str:
     return f"{_percent(found.low)} to {_percent(found.high)}"
 
 

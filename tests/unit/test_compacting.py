@@ -16,6 +16,7 @@ from hitl_prefect.cli import main
 from hitl_prefect.compacting import Compacted, compact
 from hitl_prefect.errors import MissingExtra
 from hitl_prefect.gathering import gather
+from hitl_prefect.models import Promise
 from hitl_prefect.outcomes import CaseRecord, outcome_key
 from hitl_prefect.reading import read_outcomes
 from hitl_prefect.stores import FolderStore
@@ -45,7 +46,7 @@ def store(tmp_path):
     put(
         store,
         outcome("c", **REVIEWED),
-        outcome("c-1"),
+        outcome("c-1", route=a_route(promise=Promise(max_error=0.05, confidence_level=0.9))),
         outcome("c", task="mail"),
         outcome("d", decided_at=LATER, **REVIEWED),
     )

@@ -145,6 +145,16 @@ def test_the_page_stands_by_itself_and_runs_nothing():
     assert page.tags.count("table") == 6
 
 
+def test_every_id_of_the_page_is_there_once_and_every_reference_has_its_id():
+    """Five pictures stand in one page: what one refers to must not be found in another."""
+    page = as_html(a_page())
+    ids, references = re.findall(r' id="([^"]+)"', page), re.findall(r'(?:href="#|url\(#)([^")]+)', page)
+
+    assert len(ids) == len(set(ids))
+    assert references
+    assert set(references) <= set(ids)
+
+
 def test_words_of_others_do_nothing_in_the_page_nor_in_the_artifact():
     report = a_page()
     page, artifact = as_html(report), as_markdown(report)
