@@ -48,7 +48,7 @@ def test_a_dry_run_says_what_would_be_in_force_and_writes_nothing(store, capsys)
         0,
         "invoices: version 1, would be new\n\n"
         "TASK      MODEL       PROMPT  SCORER       PROMISE      STATUS  BAR  ACCEPTS  LABELS  NEEDS  ALARM\n"
-        "invoices  gpt-5-mini  -       min(stated)  0.05 at 0.9  ready   0    100%     120     -      -\n",
+        "invoices  gpt-5-mini  -       min(stated)  0.05 at 0.9  ready   0.3  100%     120     -      -\n",
     )
     assert newest(store, "invoices") is None
 
@@ -58,7 +58,7 @@ def test_a_version_is_written_once_for_what_was_found(store, capsys):
     first, second = (hitl(capsys, "calibrate", store.url)[1].partition("\n")[0] for _ in range(2))
 
     assert (first, second) == ("invoices: version 1, new", "invoices: version 1, as before")
-    assert newest(store, "invoices").calibrations[0].bar == 0
+    assert newest(store, "invoices").calibrations[0].bar == 0.3
 
 
 def test_json_holds_the_version_whole(store, capsys):
