@@ -6,18 +6,23 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hitl_prefect.calibrations import Calibrated
 from hitl_prefect.canonical import canonical_bytes, sha256_of
 from hitl_prefect.cli import app, main
 from hitl_prefect.outcomes import IndexEntry, Outcome, Review, Settlement, index_key, outcome_key
 from hitl_prefect.policy import Policy
+from hitl_prefect.policy_versions import put_next
+from hitl_prefect.routing import route
 from hitl_prefect.signatures import statement_of
 from hitl_prefect.signing import public_key_of, sign_verdict
 from hitl_prefect.stores.folder import FolderStore
 from hitl_prefect.verifying import Verification, verify_store
-from tests.unit.making import NOON, a_generation, a_review, a_route, a_verdict, an_outcome
+from tests.unit.making import NOON, a_case, a_generation, a_review, a_route, a_score, a_verdict, an_outcome
+from tests.unit.test_policy_versions import FOUND
 from tests.unit.test_signing import ADA, POLICY
 
 EVE, SUE = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+IN_FORCE = FOUND.model_copy(update={"bar": 0.8})
 KNOWN = {POLICY.version: POLICY}
 TO_A_PERSON = a_route(action="review", reason="below_bar", propensity=1, policy_version=POLICY.version)
 
@@ -404,3 +409,16 @@ def test_what_the_policy_decides_over_its_budget_is_its_safe_end(store, changes,
 
     assert bool(found) is bool(says)
     assert all(any(one in problem for problem in found) for one in says)
+
+
+def test_a_policy_with_a_risk_budget_is_known_with_every_bar_that_the_store_holds(store):
+    """One policy is given; a case was accepted under a version of its bars, another is said to have been."""
+    policy = Policy(max_error=0.05, audit_rate=0)
+    version = put_next(store, "invoices", lambda previous: Calibrated.after(previous, "invoices", (IN_FORCE,), NOON))
+    routed = route(a_case(), a_generation(), a_score(0.8), policy=policy.with_calibrated(version))
+    put(store, an_outcome(route=routed))
+    given = {policy.version: policy}
+
+    assert (routed.action, problems(store, given)) == ("accept", [])
+    change(store, outcome_key(an_outcome()), "score", "confidence", to=0.7, index_too=True)
+    assert problems(store, given) == ["its policy sends it to a person (below bar), and the model decided"]
