@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from hitl_prefect.reviewing import areview, review
     from hitl_prefect.routing import route
     from hitl_prefect.storing import asave_outcome, save_outcome
+    from hitl_prefect.training import Trained, atrain, train
 
 __all__ = [
     "Attempt",
@@ -79,6 +80,7 @@ __all__ = [
     "Score",
     "SecondOpinion",
     "SubmittedBatch",
+    "Trained",
     "Verdict",
     "__version__",
     "acalibrate",
@@ -103,6 +105,7 @@ __all__ = [
     "asubmit_batch",
     "awith_examples",
     "calibrate",
+    "atrain",
     "cases_from_jsonl",
     "compact_outcomes",
     "conclude",
@@ -126,6 +129,7 @@ __all__ = [
     "score",
     "submit_batch",
     "with_examples",
+    "train",
 ]
 
 _HOME = {
@@ -175,6 +179,7 @@ _HOME = {
     "routing": ("route",),
     "judging": ("ascore", "score"),
     "storing": ("asave_outcome", "save_outcome"),
+    "training": ("Trained", "atrain", "train"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -20,11 +20,21 @@ async def provider_of(model: str) -> Provider:
     Raises:
         ConfigError: If there is neither.
     """
+    if model.startswith("embedded:") and "@" in model:
+        return await _trained(model.removeprefix("embedded:"))
     if ":" in model:
         return provider_for(model)
     block = await _load(model, (OpenAIModel, AnthropicModel))
     provider: Provider = block.get_provider()
     return provider
+
+
+async def _trained(name: str) -> Provider:
+    """A trained model, whose store may be a saved block."""
+    from hitl_prefect.providers.trained import TrainedProvider, split_name
+
+    task, version, store = split_name(name)
+    return TrainedProvider(await store_of(store), task, version)
 
 
 def second_model(policy: Policy, provider: str) -> str | None:

@@ -44,6 +44,8 @@ _COMMANDS = {
     ),
     "compacting:compact": (
         "Copy the outcomes of past days into Parquet, for quick reading and for SQL; nothing is moved or deleted."
+    "training:train": (
+        "Train a classifier on what people decided, and store it as the next version of the task's model."
     ),
     "worker:worker": "Run the reviews that people have answered, in this process, until Ctrl-C.",
     "automations:init_automations": (

@@ -13,8 +13,8 @@ def provider_for(model: str) -> Provider:
     """The provider that `provider:name` means.
 
     Args:
-        model: `openai:…`, `anthropic:…`, `embedded:support`, or `scripted:…` (a registered name or the path of a
-            `.json` file).
+        model: `openai:…`, `anthropic:…`, `embedded:support`, `embedded:<task>@<store URL>` (trained with
+            `hitl train`), or `scripted:…` (a registered name or the path of a `.json` file).
 
     Raises:
         ConfigError: If no such provider or model is known, or its key is missing.
@@ -76,6 +76,12 @@ def _anthropic(name: str) -> Provider:
 
 
 def _embedded(name: str) -> Provider:
+    if "@" in name:
+        from hitl_prefect.providers.trained import TrainedProvider, split_name
+        from hitl_prefect.stores import store_for
+
+        task, version, store = split_name(name)
+        return TrainedProvider(store_for(store), task, version)
     from hitl_prefect.providers.embedded import EmbeddedProvider
 
     return EmbeddedProvider(name)

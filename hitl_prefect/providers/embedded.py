@@ -43,7 +43,9 @@ class EmbeddedProvider:
 
     def __init__(self, model: str = _MODEL) -> None:
         if model != _MODEL:
-            raise ConfigError(f"there is no embedded model {model!r}; write 'embedded:{_MODEL}'")
+            raise ConfigError(
+                f"there is no embedded model {model!r}; write 'embedded:{_MODEL}', or 'embedded:<task>@<store>'"
+            )
         if find_spec("sklearn") is None:
             raise MissingExtra("embedded models need scikit-learn: pip install 'hitl_prefect[learn]'")
         self.model = model

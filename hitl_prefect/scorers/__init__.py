@@ -12,6 +12,7 @@ from hitl_prefect.scorers.agreement import Agreement
 from hitl_prefect.scorers.base import SECOND, Asker, Asking
 from hitl_prefect.scorers.decisions import Decisions
 from hitl_prefect.scorers.judge import Judge
+from hitl_prefect.scorers.learned import Learned
 from hitl_prefect.scorers.p_true import PTrue
 from hitl_prefect.scorers.reading import NEVER_GIVEN, ONLY_WHERE_NAMED, READING, ReadingName
 from hitl_prefect.scorers.semantic_entropy import SemanticEntropy
@@ -28,6 +29,7 @@ __all__ = [
     "AskingScorer",
     "Decisions",
     "Judge",
+    "Learned",
     "PTrue",
     "ReadingName",
     "SemanticEntropy",
@@ -36,5 +38,5 @@ __all__ = [
 ASKING = ("agreement", "semantic_entropy", "p_true", "judge", "decisions")
 """The words for the scorers that ask, with their settings' defaults."""
 
-AskingScorer = Annotated[Agreement | PTrue | SemanticEntropy | Judge | Decisions, Field(discriminator="kind")]
+AskingScorer = Annotated[Agreement | PTrue | SemanticEntropy | Judge | Decisions | Learned, Field(discriminator="kind")]
 """Any scorer that asks a model, with its settings; as JSON it is told by its `kind`."""

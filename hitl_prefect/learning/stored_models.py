@@ -1,0 +1,80 @@
+"""Trained classifiers in a store, version by version: `models/v1/task=<task>/000001.json`, and none is ever changed."""
+
+import re
+
+from hitl_prefect.errors import ConfigError, ObjectMissing, OutcomeConflict, StoreUnavailable
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.learning.text_classifier import TextClassifier
+from hitl_prefect.protocols import Store
+
+__all__ = ["StoredModel", "keep_model", "newest_version", "read_model"]
+
+_VERSION = re.compile(r"([0-9]{6})\.json")
+_TRIES = 5
+"""So many trainings of one task may end at the same moment."""
+
+
+class StoredModel(Frozen):
+    """A version of a classifier."""
+
+    version: int
+    """From 1."""
+    classifier: TextClassifier
+
+    @property
+    def name(self) -> str:
+        """The model's name in generations: `support/000003`, so that evidence for one version is not another's."""
+        return f"{self.classifier.task}/{self.version:06d}"
+
+
+def keep_model(store: Store, classifier: TextClassifier) -> StoredModel:
+    """Store a classifier as the next version of its task; the very same as the newest one is not stored again.
+
+    Raises:
+        StoreError: If the store refused, or is away; or other trainings took the next five versions meanwhile.
+    """
+    newest = newest_version(store, classifier.task)
+    if newest and store.get(_key(classifier.task, newest)) == classifier.stored:
+        return StoredModel(version=newest, classifier=classifier)
+    for version in range(newest + 1, newest + 1 + _TRIES):
+        try:
+            store.put_once(_key(classifier.task, version), classifier.stored)
+        except OutcomeConflict:
+            continue
+        return StoredModel(version=version, classifier=classifier)
+    raise StoreUnavailable(f"task {classifier.task!r}: other trainings took {_TRIES} versions meanwhile; train again")
+
+
+def newest_version(store: Store, task: str) -> int:
+    """The number of the newest version; 0 where there is none."""
+    prefix = _prefix(task)
+    found = (_VERSION.fullmatch(key.removeprefix(prefix)) for key in store.keys(prefix))
+    return max((int(one.group(1)) for one in found if one), default=0)
+
+
+def read_model(store: Store, task: str, version: int | None = None) -> StoredModel:
+    """A version of a task's classifier, the newest one by default.
+
+    Raises:
+        ConfigError: If there is none, or what stands there is no classifier of the task.
+        StoreError: If the store is away, or lets nobody read.
+    """
+    wanted = version or newest_version(store, task)
+    key = _key(task, wanted)
+    try:
+        classifier = TextClassifier.read(store.get(key), where=key)
+    except ObjectMissing as exc:
+        raise ConfigError(
+            f"{store.url} holds no {key!r}: train one with `hitl train --store {store.url} --task {task}`"
+        ) from exc
+    if classifier.task != task:
+        raise ConfigError(f"{key!r} holds a classifier of task {classifier.task!r}: somebody copied it there")
+    return StoredModel(version=wanted, classifier=classifier)
+
+
+def _prefix(task: str) -> str:
+    return f"models/v1/task={task}/"
+
+
+def _key(task: str, version: int) -> str:
+    return f"{_prefix(task)}{version:06d}.json"
