@@ -36,6 +36,15 @@ if TYPE_CHECKING:
     from hitl_prefect.generating import agenerate, generate
     from hitl_prefect.inbox_page import arefresh_inbox, refresh_inbox
     from hitl_prefect.judging import ascore, score
+    from hitl_prefect.labelling import (
+        LabelPlan,
+        LabelRound,
+        NamedClusters,
+        alabel_round,
+        aname_clusters,
+        label_round,
+        name_clusters,
+    )
     from hitl_prefect.many import aresolve_cases, resolve_cases
     from hitl_prefect.messages import Image, Message
     from hitl_prefect.models import Attempt, Case, Generation, Promise, Route, Score
@@ -67,8 +76,11 @@ __all__ = [
     "Generation",
     "Grouping",
     "Image",
+    "LabelPlan",
+    "LabelRound",
     "Member",
     "Message",
+    "NamedClusters",
     "Outcome",
     "Policy",
     "Probes",
@@ -89,6 +101,8 @@ __all__ = [
     "aexport_training",
     "afetch_batches",
     "agenerate",
+    "alabel_round",
+    "aname_clusters",
     "aopen_reviews",
     "apin_policy",
     "arefresh_inbox",
@@ -113,6 +127,8 @@ __all__ = [
     "export_training",
     "fetch_batches",
     "generate",
+    "label_round",
+    "name_clusters",
     "open_reviews",
     "pin_policy",
     "refresh_inbox",
@@ -158,6 +174,15 @@ _HOME = {
     "exporting": ("aexport_training", "export_training"),
     "generating": ("agenerate", "generate"),
     "inbox_page": ("arefresh_inbox", "refresh_inbox"),
+    "labelling": (
+        "LabelPlan",
+        "LabelRound",
+        "NamedClusters",
+        "alabel_round",
+        "aname_clusters",
+        "label_round",
+        "name_clusters",
+    ),
     "many": ("aresolve_cases", "resolve_cases"),
     "messages": ("Image", "Message"),
     "models": ("Attempt", "Case", "Generation", "Promise", "Route", "Score"),
