@@ -10,6 +10,8 @@ INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint 
 .PHONY: demo test test-all check bench bench-scoring bench-throughput bench-inbox
 .PHONY: bench-risk-budget bench-reviews bench-many bench-scaled bench-soak screenshots clean
 .PHONY: bench-reviews bench-many bench-reading bench-scaled bench-soak screenshots clean
+.PHONY: demo test test-all check bench bench-scoring bench-labels bench-throughput bench-inbox
+.PHONY: bench-reviews bench-many bench-scaled bench-soak screenshots clean
 
 demo: .venv/.demo
 	$(BIN)/hitl demo $(ARGS)
@@ -38,6 +40,8 @@ bench-scoring: .venv/.dev
 
 bench-risk-budget: .venv/.dev
 	$(BIN)/python -m benchmarks.risk_budget $(ARGS)
+bench-labels: .venv/.dev
+	$(BIN)/python -m benchmarks.labels $(ARGS)
 
 bench-throughput: .venv/.dev
 	$(BIN)/python -m benchmarks.throughput --provider openai $(ARGS)
