@@ -114,8 +114,10 @@ def _read(path: Path) -> tuple[list[str], Names]:
 def _features(texts: Sequence[str], asked: Sequence[str]) -> tuple[Floats, Floats]:
     """Learnt on the texts alone, which costs no label."""
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
-    learnt = make_pipeline(words, TruncatedSVD(_DIMENSIONS, random_state=0), Normalizer())
-    return learnt.fit_transform(texts), learnt.transform(asked)
+    counted = words.fit_transform(texts)
+    few = min(_DIMENSIONS, counted.shape[1] - 1)
+    learnt = make_pipeline(TruncatedSVD(few, random_state=0), Normalizer())
+    return learnt.fit_transform(counted), learnt.transform(words.transform(asked))
 
 
 def _curve(strategy: str, seed: int, *, labels: int, pool: tuple[Floats, Names], test: tuple[Floats, Names]) -> Curve:
