@@ -7,11 +7,8 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 # --without-pip and pip's own --python: Debian ships venv without ensurepip.
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all check bench bench-scoring bench-throughput bench-inbox
-.PHONY: bench-risk-budget bench-reviews bench-many bench-scaled bench-soak screenshots clean
+.PHONY: demo test test-all check bench bench-scoring bench-throughput bench-inbox bench-labels bench-risk-budget
 .PHONY: bench-reviews bench-many bench-reading bench-scaled bench-soak screenshots clean
-.PHONY: demo test test-all check bench bench-scoring bench-labels bench-throughput bench-inbox
-.PHONY: bench-reviews bench-many bench-scaled bench-soak screenshots clean
 
 demo: .venv/.demo
 	$(BIN)/hitl demo $(ARGS)
@@ -40,6 +37,7 @@ bench-scoring: .venv/.dev
 
 bench-risk-budget: .venv/.dev
 	$(BIN)/python -m benchmarks.risk_budget $(ARGS)
+
 bench-labels: .venv/.dev
 	$(BIN)/python -m benchmarks.labels $(ARGS)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         remind_reviewers,
         revive_dead_runs,
     )
+    from hitl_prefect.classifying import Trained, atrain, train
     from hitl_prefect.concluding import conclude
     from hitl_prefect.detached import Detached, Member, aopen_reviews, arepair_reviews, open_reviews, repair_reviews
     from hitl_prefect.exporting import aexport_training, export_training
@@ -65,7 +66,6 @@ if TYPE_CHECKING:
     from hitl_prefect.reviewing import areview, review
     from hitl_prefect.routing import route
     from hitl_prefect.storing import asave_outcome, save_outcome
-    from hitl_prefect.training import Trained, atrain, train
 
 __all__ = [
     "Attempt",
@@ -117,9 +117,9 @@ __all__ = [
     "asave_outcome",
     "ascore",
     "asubmit_batch",
+    "atrain",
     "awith_examples",
     "calibrate",
-    "atrain",
     "cases_from_jsonl",
     "compact_outcomes",
     "conclude",
@@ -144,8 +144,8 @@ __all__ = [
     "save_outcome",
     "score",
     "submit_batch",
-    "with_examples",
     "train",
+    "with_examples",
 ]
 
 _HOME = {
@@ -204,7 +204,7 @@ _HOME = {
     "routing": ("route",),
     "judging": ("ascore", "score"),
     "storing": ("asave_outcome", "save_outcome"),
-    "training": ("Trained", "atrain", "train"),
+    "classifying": ("Trained", "atrain", "train"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -36,7 +36,7 @@ _COMMANDS = {
         "Find the bars that keep what the policies promise, and put them in force for runs that begin from now."
     ),
     "reviewers:reviewers": "Report how people review: overriding, agreement, mistakes let pass, anchoring, time.",
-    "examples:examples": ("Try whether a model answers better when it is shown earlier cases as people decided them."),
+    "examples:examples": "Try whether a model answers better when it is shown earlier cases as people decided them.",
     "exporting:export": "Write what people decided as files to train a model on.",
     "trust:report": "Report how far each task's machine can be trusted, as one HTML page with pictures and tables.",
     "replaying:replay": (
@@ -44,6 +44,7 @@ _COMMANDS = {
     ),
     "compacting:compact": (
         "Copy the outcomes of past days into Parquet, for quick reading and for SQL; nothing is moved or deleted."
+    ),
     "training:train": (
         "Train a classifier on what people decided, and store it as the next version of the task's model."
     ),

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from hitl_prefect.classifying import Trained, atrain
 from hitl_prefect.cli.printing import AsJson, print_json, say
 from hitl_prefect.shares import counted
-from hitl_prefect.training import Trained, atrain
 
 __all__ = ["train"]
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from hitl_prefect.classifying import labels_in
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.learning import Labelled, text_of
 from hitl_prefect.models import Case
@@ -10,7 +11,6 @@ from hitl_prefect.outcomes import index_prefix
 from hitl_prefect.protocols import Store
 from hitl_prefect.reading import read_outcomes
 from hitl_prefect.sources import BadLine, Source, read_cases
-from hitl_prefect.training import labels_in
 
 __all__ = ["Pool", "read_pool", "read_texts"]
 

@@ -7,13 +7,13 @@ import pytest
 
 from flows.label_in_rounds import label_in_rounds
 from flows.name_clusters import name_the_clusters
+from hitl_prefect.classifying import train
 from hitl_prefect.detached.flow import review
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.labelling import LabelPlan, LabelRound
 from hitl_prefect.learning import ClusterName, labelled, labels_of_clusters
 from hitl_prefect.outcomes import Outcome, outcome_key
 from hitl_prefect.stores import FolderStore
-from hitl_prefect.training import train
 from tests.servers.prefect import post
 from tests.unit.labels import a_label, a_labelled_outcome
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
+from hitl_prefect.classifying import train
 from hitl_prefect.direct import draft_and_score
 from hitl_prefect.drafts import ask
 from hitl_prefect.errors import ConfigError, MissingExtra
@@ -31,7 +32,6 @@ from hitl_prefect.providers.scripted import ScriptedProvider
 from hitl_prefect.scorers import Learned
 from hitl_prefect.shares import Share
 from hitl_prefect.stores import FolderStore
-from hitl_prefect.training import train
 from tests.unit.labels import a_label, a_labelled_outcome, labels_of, text_about
 from tests.unit.making import a_route
 
