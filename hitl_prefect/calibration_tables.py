@@ -21,7 +21,7 @@ class TaskBars(Frozen):
 
     @property
     def alarms(self) -> tuple[Calibration, ...]:
-        """The calibrations with an alarm or a warning that the version before did not have."""
+        """The calibrations with an alarm that the version before did not have."""
         known = {(one.key, one.promise, one.alarm) for one in self.replaces.calibrations} if self.replaces else set()
         return tuple(
             one for one in self.calibrated.calibrations if one.alarm and (one.key, one.promise, one.alarm) not in known

@@ -40,7 +40,7 @@ class Calibration(Frozen):
     ready_at: AwareDatetime | None = None
     """Since when this bar is in force: what was decided after it is watched."""
     alarm: str = ""
-    """What set off the alarm, where the status is `drift`; beside a bar, a warning that cases have changed."""
+    """What set off the alarm, where the status is `drift`."""
     made_at: AwareDatetime
 
     @model_validator(mode="after")

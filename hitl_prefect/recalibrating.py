@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any, NamedTuple
 
 from hitl_prefect.calibration import find_bar, is_due, labels_of
 from hitl_prefect.calibrations import Calibrated, Calibration
+from hitl_prefect.canonical import sha256_of
 from hitl_prefect.evidence import Evidence, Key
 from hitl_prefect.models import Promise
 from hitl_prefect.monitoring import audits_of, monitor_error, monitor_scores
@@ -30,9 +31,9 @@ def next_version(
 
     A bar is looked for when a look is due (`hitl_prefect.calibration.is_due`), in the labels of one task, model,
     prompt and scorer, and for each promise that a policy made of them. What was found stays in force in between, and
-    where a later look, which has less to spend, finds none. Where audits show that too much of what it accepts is wrong
-    the bar is taken away: a person sees every case, and only what is decided from then on counts. Where merely other
-    scores come than before, that is told, and the bar stays: a file that is sorted looks like that, too.
+    where a later look, which has less to spend, finds none. Where audits show that too much of what it accepts is
+    wrong, or other scores come than those that it was found from, the bar is taken away: a person sees every case, and
+    only what is decided from then on counts.
 
     Args:
         evidence: Of the store; that of other tasks is passed over.
@@ -69,24 +70,24 @@ def _calibration(about: _About, rows: Sequence[Evidence], before: Calibration | 
 
 
 def _watched(before: Calibration, rows: Sequence[Evidence], at: datetime) -> Calibration:
-    """What was decided since the bar is in force; an alarm takes it away, a warning is kept beside it."""
+    """What was decided since the bar is in force; an alarm takes the bar away."""
     known, later = _parted(rows, before.ready_at or at)
+    alarm = _errors(before, later) or _other_scores(before, known, later)
+    if not alarm:
+        return before
+    waits = {"status": "drift", "labels": 0, "needed": _due_in(0, last=0), "look": 0, "since": at}
+    return Calibration.model_validate({**_named(before), **waits, "alarm": alarm, "made_at": at})
+
+
+def _errors(before: Calibration, later: Iterable[Evidence]) -> str:
+    """Whether audits show that more of what is accepted is wrong than was promised."""
     audited = [one for one in audits_of(later) if one.confidence is not None and one.confidence >= (before.bar or 0)]
     max_error = before.promise.max_error
     alarm = monitor_error((not one.right for one in audited), max_error=max_error)
     if alarm is None:
-        return before.model_copy(update={"alarm": before.alarm or _warning(before, known, later)})
+        return ""
     wrong = sum(not one.right for one in audited[: alarm.at + 1])
-    return Calibration(
-        **_named(before),
-        status="drift",
-        labels=0,
-        needed=_due_in(0, last=0),
-        look=0,
-        since=at,
-        alarm=f"{wrong} of {counted(alarm.at + 1, 'audited case')} wrong, more than {max_error:g} allows",
-        made_at=at,
-    )
+    return f"{wrong} of {counted(alarm.at + 1, 'audited case')} wrong, more than {max_error:g} allows"
 
 
 def _parted(rows: Iterable[Evidence], moment: datetime) -> tuple[list[Evidence], list[Evidence]]:
@@ -97,12 +98,17 @@ def _parted(rows: Iterable[Evidence], moment: datetime) -> tuple[list[Evidence],
     return parts
 
 
-def _warning(before: Calibration, known: Iterable[Evidence], later: Iterable[Evidence]) -> str:
+def _other_scores(before: Calibration, known: Iterable[Evidence], later: Iterable[Evidence]) -> str:
     """Whether accepted cases come with other scores than those that the bar was found from."""
     # Reviewed cases are decided when somebody finds the time: only accepted ones come in the order of their drafts.
-    accepted = sorted((one for one in later if one.action == "accept"), key=lambda one: one.decided_at)
+    accepted = sorted((one for one in later if one.action == "accept"), key=_in_turn)
     found = monitor_scores(_above(accepted, before.bar), reference=_above(known, before.bar))
     return "" if found is None else f"other scores than before, as {counted(found.at + 1, 'accepted case')} show"
+
+
+def _in_turn(one: Evidence) -> tuple[str, str]:
+    """Day by day, and within a day by lot: a file that is sorted is no change."""
+    return f"{one.decided_at.astimezone(UTC):%Y-%m-%d}", sha256_of(one.case_id)
 
 
 def _above(rows: Iterable[Evidence], bar: float | None) -> list[float]:

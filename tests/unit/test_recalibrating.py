@@ -112,19 +112,32 @@ def test_audits_that_are_right_leave_the_bar():
     assert after([*cases(300), *audited(60, day=2, wrong=1)], first, day=3) is None
 
 
-def test_other_scores_than_before_are_a_warning_and_leave_the_bar():
-    """A file that is sorted looks like that, too."""
-    first = after(cases(300))
-    sure = [
-        replace(row, confidence=0.999, right=None, action="accept", reason="above_bar", propensity=0.05, how="accepted")
-        for row in cases(100, day=2, policy_version="v1")
-    ]
-    rows = [*cases(300), *sure]
-    warned = after(rows, first, day=3)
+def accepted(rows):
+    """The same as cases that nobody looked at."""
+    alone = {"right": None, "action": "accept", "reason": "above_bar", "propensity": 0.05, "how": "accepted"}
+    return [replace(row, **alone) for row in rows]
 
-    assert warned.calibrations[0].status == "ready"
-    assert warned.calibrations[0].alarm.startswith("other scores than before, as ")
-    assert after(rows, warned, day=4) is None
+
+def test_other_scores_than_before_take_the_bar_away():
+    """Long before audits could show whether they are wrong."""
+    first = after(cases(300))
+    sure = accepted(replace(row, confidence=0.999) for row in cases(100, day=2, policy_version="v1"))
+
+    (found,) = after([*cases(300), *sure], first, day=3).calibrations
+
+    assert (found.status, found.bar) == ("drift", None)
+    assert found.alarm.startswith("other scores than before, as ")
+
+
+def test_a_file_that_is_sorted_is_no_change():
+    """The surest come first, and all on one day."""
+    first = after(cases(300))
+    falling = sorted(cases(300, day=2, policy_version="v1"), key=lambda row: -row.confidence)
+    one_by_one = [
+        replace(row, decided_at=NOON + timedelta(days=2, seconds=place)) for place, row in enumerate(accepted(falling))
+    ]
+
+    assert after([*cases(300), *one_by_one], first, day=3) is None
 
 
 @pytest.mark.parametrize("changes", [{"promise": None}, {"key": KEY._replace(task="mail")}])
