@@ -10,6 +10,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ConfigDict
 
@@ -18,7 +19,7 @@ from hitl_prefect.errors import ConfigError
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.policy import Policy
 
-__all__ = ["MODELS", "coding_exam"]
+__all__ = ["MODELS", "coding_exam", "read_annotations"]
 
 MODELS = ("openai:gpt-4o-mini-2024-07-18", "anthropic:claude-haiku-4-5-20251001")
 """The recorded models, as the SDKs name them."""
@@ -47,7 +48,7 @@ def coding_exam(data: Path, model: str, cases: int) -> Exam:
     claims = _read_claims(folder / "02_dataset_gold_CI.json")
     theme_of = {claim.code: claim.theme for claim in claims}
     prompt = (folder / "prompts" / f"prompt_{_LEVEL}.txt").read_text("utf-8")
-    annotated = _read_annotations(folder / "human_annotator_1.csv")
+    annotated = read_annotations(data, 1)
     replies = _read_replies(folder / "predictions.csv.gz", model.partition(":")[2])
     asked = claims[:cases]
     return Exam(
@@ -59,6 +60,19 @@ def coding_exam(data: Path, model: str, cases: int) -> Exam:
         replies={_filled(prompt, claim): _of(replies, claim, f"reply of {model}") for claim in asked},
         blind_reviewer=True,
     )
+
+
+def read_annotations(data: Path, annotator: Literal[1, 2]) -> dict[tuple[str, str], str]:
+    """The codes that one annotator chose, alone and without a model's answer in sight, by claim id and claim text.
+
+    Raises:
+        OSError: If the sheet is missing.
+    """
+    sheet = data / "hitl_deductive_coding" / f"human_annotator_{annotator}.csv"
+    with sheet.open(encoding="utf-8-sig", newline="") as lines:
+        # Rows of titles and themes have no number in the first column.
+        rows = [row for row in csv.reader(lines) if row and row[0].isdigit()]
+    return {(paper, text): code for _, paper, text, code, *_ in rows}
 
 
 def _trial(claim: _Claim, prompt: str, annotated: dict[tuple[str, str], str], theme_of: dict[str, str]) -> Trial:
@@ -93,13 +107,6 @@ def _read_claims(path: Path) -> list[_Claim]:
     if len({claim.text for claim in claims}) < len(claims) or len({claim.paper for claim in claims}) < len(claims):
         raise ConfigError(f"{path.name} holds a claim or an id twice: replies are found by the claim in the prompt")
     return claims
-
-
-def _read_annotations(path: Path) -> dict[tuple[str, str], str]:
-    """Code by claim id and claim text; rows of titles and themes have no number in the first column."""
-    with path.open(encoding="utf-8-sig", newline="") as sheet:
-        rows = [row for row in csv.reader(sheet) if row and row[0].isdigit()]
-    return {(paper, text): code for _, paper, text, code, *_ in rows}
 
 
 def _read_replies(path: Path, model: str) -> dict[tuple[str, str], str]:
