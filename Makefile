@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
 
 .PHONY: demo test test-all check bench bench-scoring bench-throughput bench-inbox bench-labels bench-risk-budget
-.PHONY: bench-reviews bench-many bench-reading bench-scaled bench-soak screenshots clean
+.PHONY: bench-automated bench-reviews bench-many bench-reading bench-scaled bench-soak screenshots clean
 
 demo: .venv/.demo
 	$(BIN)/hitl demo $(ARGS)
@@ -30,6 +30,7 @@ bench: .venv/.dev
 	$(BIN)/python -m benchmarks.real_cases $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m benchmarks.scoring)
 	$(if $(ARGS),,$(BIN)/python -m benchmarks.risk_budget)
+	$(if $(ARGS),,$(BIN)/python -m benchmarks.automated)
 	$(if $(ARGS),,$(MAKE) bench-throughput)
 
 bench-scoring: .venv/.dev
@@ -37,6 +38,9 @@ bench-scoring: .venv/.dev
 
 bench-risk-budget: .venv/.dev
 	$(BIN)/python -m benchmarks.risk_budget $(ARGS)
+
+bench-automated: .venv/.dev
+	$(BIN)/python -m benchmarks.automated $(ARGS)
 
 bench-labels: .venv/.dev
 	$(BIN)/python -m benchmarks.labels $(ARGS)

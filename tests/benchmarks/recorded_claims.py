@@ -20,12 +20,15 @@ def write_recorded_claims(data: Path) -> None:
 
     A wrong answer is a code outside the codebook, the same in every run and prompt, but for the fifth prompt, where it
     comes with words around the JSON. The first model is unsure where it is wrong; the others always state the same.
+    The first annotator is wrong about every tenth claim, the second about none.
     """
     folder = data / "hitl_deductive_coding"
     (folder / "prompts").mkdir(parents=True)
     for level, told in _TOLD.items():
         (folder / "prompts" / f"prompt_{level}.txt").write_text(f'Code {told}\n{{claim}}\n\n{{"code": "..."}}\n')
     (folder / "02_dataset_gold_CI.json").write_text(json.dumps([_gold(number) for number in range(CLAIMS)]))
+    for annotator in (1, 2):
+        (folder / f"human_annotator_{annotator}.csv").write_text("\n".join(["Sheet,,,,", *_sheet(annotator)]))
     rows = [_row(model, level, run, n) for model in MODELS for level in LEVELS for run in range(1, 11) for n in _ALL]
     _write(folder / "predictions.csv.gz", [("paper_id", "model", "level", "run", "raw_response"), *rows])
 
@@ -36,6 +39,11 @@ _ALL = range(CLAIMS)
 def _gold(number: int) -> dict[str, object]:
     facts = {"claim": f"CLAIM {number}", "study_title": "A study", "kind": "SURVEY", "variables": "TIME"}
     return {"paper_id": f"C{number}", "input": facts, "labels": {"code": "RIGHT", "theme": "T"}}
+
+
+def _sheet(annotator: int) -> list[str]:
+    coded = ["NOT RIGHT" if annotator == 1 and number % 10 == 0 else "RIGHT" for number in _ALL]
+    return [f"{number},C{number},CLAIM {number},{code}," for number, code in enumerate(coded)]
 
 
 def _row(model: str, level: str, run: int, number: int) -> tuple[str, ...]:
