@@ -12,6 +12,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_UI_URL, temp
 from hitl_prefect.cli.inbox import waiting_table
 from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, table
 from hitl_prefect.demo.processes import PrefectServer, prefect_server, served_flow
+from hitl_prefect.demo.second_round import LEARNS, SecondRound, second_round
 from hitl_prefect.demo.story import (
     answer_by_script,
     outcomes_in,
@@ -25,6 +26,7 @@ from hitl_prefect.outcomes import Outcome
 from hitl_prefect.project import project_folder
 from hitl_prefect.providers import provider_for
 from hitl_prefect.providers.embedded import held_out_accuracy
+from hitl_prefect.shares import counted
 
 __all__ = ["demo"]
 
@@ -41,6 +43,8 @@ async def demo(
 ) -> int:
     """Send support messages through a real Prefect server; a person decides where the model is unsure.
 
+    What was decided then trains a classifier, and a second round tells whether people would be asked less.
+
     Args:
         auto: A scripted reviewer answers. Without a terminal it does so anyway.
         model: Who drafts the answers, such as openai:gpt-5-mini with OPENAI_API_KEY set.
@@ -51,7 +55,7 @@ async def demo(
     provider_for(model)
     place = (folder / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")).resolve()
     by_script = auto or not sys.stdin.isatty()
-    messages = read_messages()
+    messages = read_messages(1)
     tell(f"Starting a Prefect server of its own in {place} …")
     with prefect_server(place / "prefect") as server, _talking_to(server):
         tell(f"Prefect UI: {server.ui_url}\n\nSending {len(messages)} support messages through {model} …")
@@ -67,9 +71,12 @@ async def demo(
                 await until_answered(sent, tell)
             await until_settled(sent, _quietly, waiting_counts=False)
     outcomes = outcomes_in(place / "outcomes")
+    learnt = await second_round(outcomes, folder=place / "outcomes") if model == LEARNS else None
     if json:
-        print_json({"outcomes": outcomes})
+        print_json({"outcomes": outcomes, "second_round": learnt})
     _conclude(outcomes, tell)
+    if learnt:
+        _compare(learnt, tell)
     tell(f"\nThey are in {place / 'outcomes'}")
     tell(f"Everything that was started is stopped. {time.monotonic() - started:.0f} s")
     return 0
@@ -107,6 +114,19 @@ def _conclude(outcomes: list[Outcome[str]], tell: Tell) -> None:
         for one in outcomes
     ]
     tell(f"\n{len(outcomes)} outcomes:\n\n{table(rows)}")
+
+
+def _compare(learnt: SecondRound, tell: Tell) -> None:
+    answers, shipped = counted(learnt.learnt_from, "answer"), counted(learnt.shipped, "message")
+    rows = [
+        {"round": one.name, "asks a person about": one.asked, "wrong among the accepted": one.wrong}
+        for one in learnt.rounds
+    ]
+    further, before, after = learnt.rounds[-1].asked.of, learnt.others_before, learnt.others_after
+    tell(f"\nSecond round: a classifier learns from {shipped} of the package, and once more with {answers} from above.")
+    tell(f"Each gets {further} further messages of the same kinds, by the same bar; no flow runs, but this process:")
+    tell(f"\n{table(rows)}\n")
+    tell(f"Of messages kept out of both trainings, {before} are right before learning and {after} after.")
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """What happens in the demo, from the messages to the outcomes."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,12 +36,14 @@ class DemoMessage(Frozen):
     id: str
     text: str
     category: str
+    round: int
+    """1: sent through the server. 2: of the same kinds, to see what was learnt from the first."""
 
 
-def read_messages() -> list[DemoMessage]:
-    """The messages that the package ships for the demo."""
+def read_messages(number: int) -> list[DemoMessage]:
+    """What the package ships for a round of the demo, 1 or 2; no shipped training message is among them."""
     lines = (Path(__file__).parents[1] / "data" / "demo_messages.jsonl").read_text("utf-8").splitlines()
-    return [DemoMessage(**json.loads(line)) for line in lines]
+    return [one for one in map(DemoMessage.model_validate_json, lines) if one.round == number]
 
 
 async def send(messages: list[DemoMessage], *, model: str, outcomes: Path) -> dict[UUID, DemoMessage]:

@@ -16,12 +16,14 @@ from hitl_prefect.protocols import OnText, Reply, Request
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-__all__ = ["EmbeddedProvider", "categories", "held_out_accuracy"]
+__all__ = ["EmbeddedProvider", "SupportMessage", "categories", "held_out_accuracy", "support_messages"]
 
 _MODEL = "support"
 
 
-class _Row(Frozen):
+class SupportMessage(Frozen):
+    """A message that the package ships, and its category."""
+
     text: str
     category: str
     split: Literal["train", "held_out"]
@@ -73,19 +75,20 @@ def categories() -> tuple[str, ...]:
     >>> categories()
     ('account', 'billing', 'delivery', 'feedback', 'refund', 'technical')
     """
-    return tuple(sorted({row.category for row in _rows()}))
+    return tuple(sorted({row.category for row in support_messages()}))
 
 
 def held_out_accuracy() -> float:
     """Share of the messages kept out of training that are classified right; in [0, 1]."""
-    held_out = [row for row in _rows() if row.split == "held_out"]
+    held_out = [row for row in support_messages() if row.split == "held_out"]
     return sum(_classify(row.text)[0] == row.category for row in held_out) / len(held_out)
 
 
 @cache
-def _rows() -> tuple[_Row, ...]:
+def support_messages() -> tuple[SupportMessage, ...]:
+    """What the package ships to train on, and what is kept out of that."""
     lines = files("hitl_prefect").joinpath("data", "support_messages.jsonl").read_text("utf-8").splitlines()
-    return tuple(_Row.model_validate_json(line) for line in lines if line.strip())
+    return tuple(SupportMessage.model_validate_json(line) for line in lines if line.strip())
 
 
 def _category_field(answer: AnswerType) -> str:
@@ -118,11 +121,11 @@ def _trained() -> Any:
     """The trained classifier, made once per process."""
     with _training:
         if not _model:
-            _model.append(_train([row for row in _rows() if row.split == "train"]))
+            _model.append(_train([row for row in support_messages() if row.split == "train"]))
         return _model[0]
 
 
-def _train(rows: list[_Row]) -> "Pipeline":
+def _train(rows: list[SupportMessage]) -> "Pipeline":
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline, make_union

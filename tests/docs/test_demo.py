@@ -28,15 +28,23 @@ def told(tmp_path_factory):
     return done.stdout
 
 
-def table(text):
-    """The lines of the table of outcomes."""
-    lines = text.split("14 outcomes:\n\n")[1].splitlines()
-    return lines[: lines.index("")]
+def concluded(text):
+    """The lines from the table of outcomes to the end of the second round."""
+    return text.split("14 outcomes:\n\n")[1].split("\n\nThey are in ")[0].splitlines()
 
 
-def test_the_demo_prints_the_outcomes_that_the_readme_shows(told):
+def test_the_demo_prints_the_outcomes_and_the_second_round_that_the_readme_shows(told):
     """The README holds the real output."""
-    assert table(told) == table(README.read_text("utf-8"))
+    assert concluded(told) == concluded(README.read_text("utf-8"))
+
+
+def test_the_second_round_asks_less_than_the_first_at_no_more_error(told):
+    """Less than the first, and less than the same messages would have been asked about before learning."""
+    rows = re.findall(r"^(first|second, \w+ learning) +(\d+) of 14 +(\d+) of \d+$", told, re.MULTILINE)
+    first, before, after = ((int(asked), int(wrong)) for _, asked, wrong in rows)
+
+    assert after[0] < min(first[0], before[0])
+    assert after[1] <= min(first[1], before[1])
 
 
 def test_every_line_of_the_scripted_reviewer_says_so(told):
@@ -93,6 +101,7 @@ def test_at_a_terminal_the_demo_waits_for_the_person(tmp_path):
 
     assert "scripted" not in log.read_text()
     assert len(re.findall(r"reject +human", log.read_text())) >= 3
+    assert "once more with 0 answers from above" in log.read_text()
 
 
 @pytest.mark.full
@@ -109,3 +118,4 @@ def test_the_demo_runs_on_another_model(tmp_path):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert (len(ai.requests), "sk-loopback" in done.stdout) == (14, False)
+    assert "Second round" not in done.stdout
