@@ -2,8 +2,10 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Tests mostly wait for servers: two processes take half the time of one, each with servers of its own.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+PYTEST := $(BIN)/python -m pytest
+# Tests on Prefect servers would keep each other waiting; the rest takes half the time in two processes.
+ALL_TESTS := $(PYTEST) -n 2 --dist loadfile tests/unit tests/wire tests/contract hitl_prefect && \
+  $(PYTEST) tests/prefect tests/browser tests/docs tests/benchmarks
 # --without-pip and pip's own --python: Debian ships venv without ensurepip.
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
 
@@ -14,10 +16,10 @@ demo: .venv/.demo
 	$(BIN)/hitl demo $(ARGS)
 
 test: .venv/.dev
-	$(PYTEST) $(ARGS)
+	$(if $(ARGS),$(PYTEST) $(ARGS),$(ALL_TESTS))
 
 test-all: .venv/.dev
-	HITL_FULL=1 $(PYTEST) $(ARGS)
+	export HITL_FULL=1 && $(if $(ARGS),$(PYTEST) $(ARGS),$(ALL_TESTS))
 
 check: .venv/.dev
 	$(BIN)/ruff check .

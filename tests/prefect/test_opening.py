@@ -2,9 +2,11 @@
 
 import asyncio
 import re
+import time
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
+import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectHTTPStatusError
@@ -136,7 +138,9 @@ def kill(resident, reviews, before):
 def test_a_half_opened_review_is_told_once_repaired_and_settles_like_any_other(resident):
     """Its event too is made up for."""
     (run,) = asyncio.run(half_opened(resident, a_review(resident.store)))
-    first, again = repaired(resident), repaired(resident)
+    # Where SQLite was locked a review is left for the next pass.
+    first = repaired(resident) or repaired(resident)
+    again = repaired(resident)
     resident.adopt(review, run)
     resident.answer(run, decision="approve")
     resident.go_on(run)
@@ -202,13 +206,23 @@ async def _note(key):
         await note_lot(client, [key])
 
 
+def asked(resident, method, path, **body):
+    """Again where SQLite was locked, as Prefect's client does."""
+    for _ in range(30):
+        response = resident.api.request(method, path, **body)
+        if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(0.5)
+    return response.raise_for_status()
+
+
 def test_a_variable_that_somebody_else_tagged_is_left_alone(resident):
     """It is no note of ours, and holds up none."""
     made = {"name": "theirs", "value": "words", "tags": [OPENING]}
-    resident.api.post("/variables/", json=made).raise_for_status()
+    asked(resident, "POST", "/variables/", json=made)
     (run,) = asyncio.run(half_opened(resident, a_review(resident.store)))
     seen_to = repaired(resident)
-    left = resident.api.get("/variables/name/theirs").raise_for_status().json()
-    resident.api.delete("/variables/name/theirs").raise_for_status()
+    left = asked(resident, "GET", "/variables/name/theirs").json()
+    asked(resident, "DELETE", "/variables/name/theirs")
 
     assert (run in seen_to, left["value"]) == (True, "words")
