@@ -23,6 +23,7 @@ from benchmarks.automated_picture import draw_picture
 from benchmarks.claims import MODELS, Recordings, mean_policy, read_recordings, scored_claims
 from benchmarks.deductive_coding import read_annotations
 from benchmarks.figures import Scored
+from benchmarks.options import parser_of
 from benchmarks.report import write_page
 from hitl_prefect.errors import ConfigError, HitlError
 from hitl_prefect.evidence import was_right
@@ -30,7 +31,6 @@ from hitl_prefect.policy import Policy
 
 __all__ = ["main", "read_people", "score_claims"]
 
-_PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 _PICTURE = Path(__file__).parents[1] / "docs" / "images" / "automated.svg"
 
 _MEAN = mean_policy()
@@ -62,11 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.automated", description=__doc__.partition("\n")[0])
-    known = os.environ.get("HITL_DATA")
-    parser.add_argument("--data", type=Path, default=known, required=not known, help="the recorded data; or HITL_DATA")
+    parser = parser_of("benchmarks.automated", __doc__)
     parser.add_argument("--draws", type=int, default=2000, help="bootstrap draws per interval (default: 2000)")
-    parser.add_argument("--write", type=Path, nargs="?", const=_PAGE, metavar="PAGE", help="put the figures on a page")
     parser.add_argument("--picture", type=Path, nargs="?", const=_PICTURE, metavar="FILE", help="draw it, as SVG")
     return parser.parse_args(arguments)
 

@@ -30,14 +30,14 @@ from sklearn.preprocessing import Normalizer
 from threadpoolctl import threadpool_limits
 
 from benchmarks.label_figures import Curve, draw_curves, labels_table
+from benchmarks.options import parser_of
 from benchmarks.report import write_page
 from hitl_prefect.errors import HitlError
 from hitl_prefect.learning import Strategy, select_for_labels
 
 __all__ = ["main"]
 
-_DOCS = Path(__file__).parents[1] / "docs"
-_PAGE, _PICTURE = _DOCS / "benchmarks.md", _DOCS / "images" / "labels.png"
+_PICTURE = Path(__file__).parents[1] / "docs" / "images" / "labels.png"
 _BATCH = 100
 _DIMENSIONS = 256
 
@@ -69,13 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.labels", description=__doc__.partition("\n")[0])
-    known = os.environ.get("HITL_DATA")
-    parser.add_argument("--data", type=Path, default=known, required=not known, help="the recorded data; or HITL_DATA")
+    parser = parser_of("benchmarks.labels", __doc__)
     parser.add_argument("--seeds", type=int, default=5, help="random beginnings (default: 5)")
     parser.add_argument("--labels", type=int, default=1500, help="labels at the end (default: 1500)")
     parser.add_argument("--strategies", nargs="+", choices=_STRATEGIES, default=_STRATEGIES)
-    parser.add_argument("--write", type=Path, nargs="?", const=_PAGE, metavar="PAGE", help="put the figures on a page")
     parser.add_argument("--picture", type=Path, help="draw the learning curves; with --write beside the page")
     return parser.parse_args(arguments)
 

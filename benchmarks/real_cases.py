@@ -8,16 +8,15 @@ where they come from.
 
 import argparse
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from benchmarks.banking import MODEL as EMBEDDED
 from benchmarks.banking import banking_exam
 from benchmarks.deductive_coding import MODELS, coding_exam
 from benchmarks.exams import Exam
+from benchmarks.options import parser_of
 from benchmarks.report import report, write_page
 from benchmarks.running import run_exam
 from benchmarks.site import Site, benchmark_site
@@ -25,8 +24,6 @@ from benchmarks.tally import Tally, problems_of
 from hitl_prefect.errors import HitlError
 
 __all__ = ["main"]
-
-_PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,14 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.real_cases", description=__doc__.partition("\n")[0])
-    known = os.environ.get("HITL_DATA")
-    parser.add_argument("--data", type=Path, default=known, required=not known, help="the recorded data; or HITL_DATA")
+    parser = parser_of("benchmarks.real_cases", __doc__)
     parser.add_argument("--cases", type=int, default=40, help="claims per hosted model (default: 40)")
     parser.add_argument("--messages", type=int, default=60, help="messages for embedded:support (default: 60)")
     everyone = (*MODELS, EMBEDDED)
     parser.add_argument("--models", nargs="+", choices=everyone, default=everyone, metavar="MODEL", help="some of them")
-    parser.add_argument("--write", type=Path, nargs="?", const=_PAGE, metavar="PAGE", help="put the figures on a page")
     return parser.parse_args(arguments)
 
 

@@ -20,13 +20,13 @@ from benchmarks.budgets import CONFIDENCE_LEVEL, Kept, budgets_table, kept_budge
 from benchmarks.drifts import drifts_table, met_drifts
 from benchmarks.error_rates import held_rates, held_table
 from benchmarks.figures import Scored
+from benchmarks.options import parser_of
 from benchmarks.report import write_page
 from benchmarks.token_probabilities import read_exams
 from hitl_prefect.errors import HitlError
 
 __all__ = ["main"]
 
-_PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 _PICTURE = Path(__file__).parents[1] / "docs" / "images" / "risk-budget.svg"
 _BY_CHANCE = 0.02
 """How much more often than promised a bar may break the promise in so few draws."""
@@ -52,14 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.risk_budget", description=__doc__.partition("\n")[0])
-    known = os.environ.get("HITL_DATA")
-    parser.add_argument("--data", type=Path, default=known, required=not known, help="the recorded data; or HITL_DATA")
+    parser = parser_of("benchmarks.risk_budget", __doc__)
     parser.add_argument(
         "--draws", type=int, default=300, help="draws of labels per row, and simulations (default: 300)"
     )
     parser.add_argument("--runs", type=int, default=50, help="runs from one exam to another (default: 50)")
-    parser.add_argument("--write", type=Path, nargs="?", const=_PAGE, metavar="PAGE", help="put the figures on a page")
     parser.add_argument("--picture", type=Path, nargs="?", const=_PICTURE, metavar="FILE", help="draw it, as SVG")
     return parser.parse_args(arguments)
 

@@ -13,17 +13,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from benchmarks.claim_figures import claim_figures
 from benchmarks.figures import figures_table
+from benchmarks.options import parser_of
 from benchmarks.report import write_page
 from benchmarks.token_probabilities import read_exams
 from hitl_prefect.errors import HitlError
 
 __all__ = ["main"]
-
-_PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 def _exam_figures(options: argparse.Namespace) -> str:
@@ -60,12 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scoring", description=__doc__.partition("\n")[0])
-    known = os.environ.get("HITL_DATA")
-    parser.add_argument("--data", type=Path, default=known, required=not known, help="the recorded data; or HITL_DATA")
+    parser = parser_of("benchmarks.scoring", __doc__)
     parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws per interval (default: 1000)")
     parser.add_argument("--repeats", type=int, default=10, help="repetitions of the cross-validation (default: 10)")
-    parser.add_argument("--write", type=Path, nargs="?", const=_PAGE, metavar="PAGE", help="put the figures on a page")
     return parser.parse_args(arguments)
 
 

@@ -1,0 +1,23 @@
+"""What the benchmarks of recorded answers are asked with."""
+
+import argparse
+import os
+from pathlib import Path
+
+__all__ = ["PAGE", "parser_of"]
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+def parser_of(module: str, doc: str) -> argparse.ArgumentParser:
+    """Where the recorded data is, and whether the figures go on a page.
+
+    Args:
+        module: As it is run: `benchmarks.scoring`.
+        doc: Of the module; its first line says what is measured.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=doc.partition("\n")[0])
+    known = os.environ.get("HITL_DATA")
+    parser.add_argument("--data", type=Path, default=known, required=not known, help="the recorded data; or HITL_DATA")
+    parser.add_argument("--write", type=Path, nargs="?", const=PAGE, metavar="PAGE", help="put the figures on a page")
+    return parser
