@@ -1,6 +1,7 @@
 """Calibrating a store: the bars that its outcomes allow become the version in force, and it is told."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -62,8 +63,11 @@ def calibrate(
 
 def _calibrated(store: Store, task: str | None, promise: Promise | None, *, dry_run: bool) -> Calibrating:
     gathered = gather(store, task)
-    tasks = {task} if task else {one.key.task for one in gathered.evidence} | set(calibrated_tasks(store))
-    bars = [_bars(store, name, gathered.evidence, promise, dry_run=dry_run) for name in sorted(tasks)]
+    of_task: dict[str, list[Evidence]] = defaultdict(list)
+    for one in gathered.evidence:
+        of_task[one.key.task].append(one)
+    tasks = {task} if task else {*of_task, *calibrated_tasks(store)}
+    bars = [_bars(store, name, of_task[name], promise, dry_run=dry_run) for name in sorted(tasks)]
     return Calibrating(tasks=tuple(one for one in bars if one), unreadable=tuple(gathered.unreadable))
 
 

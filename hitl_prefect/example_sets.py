@@ -10,11 +10,13 @@ from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import TaskName
+from hitl_prefect.numbered import newest_number, numbered_key, numbered_prefix
 from hitl_prefect.protocols import Store
 
 __all__ = ["ExampleSet", "Reviewed", "Trial", "newest_set", "next_number", "put_set", "set_key"]
 
 _ALPHA = 0.05
+_KIND = "examples"
 
 
 class Reviewed(Frozen):
@@ -90,7 +92,7 @@ def set_key(task: str, number: int | None = None) -> str:
     >>> set_key("invoices", 7)
     'examples/v1/task=invoices/000007.json'
     """
-    return f"examples/v1/task={task}/" + ("" if number is None else f"{number:06}.json")
+    return numbered_prefix(_KIND, task) if number is None else numbered_key(_KIND, task, number)
 
 
 def put_set(store: Store, found: ExampleSet) -> str:
@@ -110,8 +112,7 @@ def put_set(store: Store, found: ExampleSet) -> str:
 
 def next_number(store: Store, task: str) -> int:
     """The number that the next set of a task takes."""
-    keys = store.keys(set_key(task))
-    return 1 + max((_number(key) for key in keys), default=0)
+    return newest_number(store, _KIND, task) + 1
 
 
 def newest_set(store: Store, task: str, model: str) -> ExampleSet | None:
@@ -136,8 +137,3 @@ def _read(key: str, body: bytes) -> ExampleSet:
             f"{key!r} holds no set of examples ({'; '.join(problems_of(exc)[:3])}): move it away, or try examples anew "
             "with `hitl examples`"
         ) from exc
-
-
-def _number(key: str) -> int:
-    name = key.rpartition("/")[2].removesuffix(".json")
-    return int(name) if name.isdecimal() else 0

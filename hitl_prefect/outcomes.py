@@ -29,6 +29,7 @@ __all__ = [
     "Settlement",
     "Verdict",
     "Versions",
+    "case_indexed_by",
     "index_key",
     "index_prefix",
     "outcome_key",
@@ -270,6 +271,15 @@ def index_key(task: str, case_id: str) -> str:
 def index_prefix(task: str | None = None) -> str:
     """How the keys of index entries begin: of one task, or of all."""
     return f"cases/v1/{_of_task(task)}"
+
+
+def case_indexed_by(key: str, task: str) -> str:
+    """The case that an index entry of a task is of.
+
+    >>> case_indexed_by(index_key("invoices", "c1"), "invoices")
+    'c1'
+    """
+    return key.removeprefix(index_prefix(task)).removesuffix(".json")
 
 
 def _of_task(task: str | None) -> str:

@@ -10,11 +10,12 @@ from pydantic import ValidationError
 from hitl_prefect.calibrations import Calibrated
 from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.errors import OutcomeConflict, StoreDenied
+from hitl_prefect.numbered import numbered_key, numbered_prefix
 from hitl_prefect.protocols import Store
 
 __all__ = ["calibrated_tasks", "newest", "policy_key", "put_next", "read_versions"]
 
-_ROOT = "policies/v1/"
+_KIND = "policies"
 _TRIES = 5
 """As many calibrations of one task at the same moment as nobody schedules."""
 
@@ -25,7 +26,7 @@ def policy_key(task: str, number: int) -> str:
     >>> policy_key("invoices", 12)
     'policies/v1/task=invoices/000012.json'
     """
-    return f"{_prefix(task)}{number:06d}.json"
+    return numbered_key(_KIND, task, number)
 
 
 def newest(store: Store, task: str) -> Calibrated | None:
@@ -35,18 +36,18 @@ def newest(store: Store, task: str) -> Calibrated | None:
         StoreUnavailable: If the store is down.
         StoreDenied: If it may not be read, or was changed by somebody else.
     """
-    keys = store.keys(_prefix(task))
+    keys = store.keys(numbered_prefix(_KIND, task))
     return _read(store, keys[-1], task) if keys else None
 
 
 def read_versions(store: Store, task: str) -> list[Calibrated]:
     """Every version of a task, the oldest first; errors as of `newest`."""
-    return [_read(store, key, task) for key in store.keys(_prefix(task))]
+    return [_read(store, key, task) for key in store.keys(numbered_prefix(_KIND, task))]
 
 
 def calibrated_tasks(store: Store) -> list[str]:
     """Every task that was ever calibrated, sorted."""
-    return sorted({key.split("/")[2].removeprefix("task=") for key in store.keys(_ROOT)})
+    return sorted({key.split("/")[2].removeprefix("task=") for key in store.keys(f"{_KIND}/v1/")})
 
 
 def put_next(store: Store, task: str, make: Callable[[Calibrated | None], Calibrated | None]) -> Calibrated | None:
@@ -75,10 +76,6 @@ def put_next(store: Store, task: str, make: Callable[[Calibrated | None], Calibr
             continue
         return made
     return None
-
-
-def _prefix(task: str) -> str:
-    return f"{_ROOT}task={task}/"
 
 
 def _read(store: Store, key: str, task: str) -> Calibrated:

@@ -7,7 +7,7 @@ from hitl_prefect.classifying import labels_in
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.learning import Labelled, text_of
 from hitl_prefect.models import Case
-from hitl_prefect.outcomes import index_prefix
+from hitl_prefect.outcomes import case_indexed_by, index_prefix
 from hitl_prefect.protocols import Store
 from hitl_prefect.reading import read_outcomes
 from hitl_prefect.sources import BadLine, Source, read_cases
@@ -36,8 +36,7 @@ def read_pool(store: Store, source: Source, *, task: str, answer: Any, instructi
         ConfigError: If the source cannot be read, or an id occurs twice.
         StoreError: If the store is away, or lets nobody read.
     """
-    prefix = index_prefix(task)
-    decided = frozenset(key.removeprefix(prefix).removesuffix(".json") for key in store.keys(prefix))
+    decided = frozenset(case_indexed_by(key, task) for key in store.keys(index_prefix(task)))
     labels, _ = labels_in(read_outcomes(store, task))
     cases, bad = read_texts(source, task=task, answer=answer, instructions=instructions)
     return Pool(labels, decided, [one for one in cases if one.id not in decided], bad)

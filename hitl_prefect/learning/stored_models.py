@@ -1,15 +1,14 @@
 """Trained classifiers in a store, version by version: `models/v1/task=<task>/000001.json`, and none is ever changed."""
 
-import re
-
 from hitl_prefect.errors import ConfigError, ObjectMissing, OutcomeConflict, StoreUnavailable
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.learning.text_classifier import TextClassifier
+from hitl_prefect.numbered import newest_number, numbered_key
 from hitl_prefect.protocols import Store
 
 __all__ = ["StoredModel", "keep_model", "newest_version", "read_model"]
 
-_VERSION = re.compile(r"([0-9]{6})\.json")
+_KIND = "models"
 _TRIES = 5
 """So many trainings of one task may end at the same moment."""
 
@@ -47,9 +46,7 @@ def keep_model(store: Store, classifier: TextClassifier) -> StoredModel:
 
 def newest_version(store: Store, task: str) -> int:
     """The number of the newest version; 0 where there is none."""
-    prefix = _prefix(task)
-    found = (_VERSION.fullmatch(key.removeprefix(prefix)) for key in store.keys(prefix))
-    return max((int(one.group(1)) for one in found if one), default=0)
+    return newest_number(store, _KIND, task)
 
 
 def read_model(store: Store, task: str, version: int | None = None) -> StoredModel:
@@ -72,9 +69,5 @@ def read_model(store: Store, task: str, version: int | None = None) -> StoredMod
     return StoredModel(version=wanted, classifier=classifier)
 
 
-def _prefix(task: str) -> str:
-    return f"models/v1/task={task}/"
-
-
 def _key(task: str, version: int) -> str:
-    return f"{_prefix(task)}{version:06d}.json"
+    return numbered_key(_KIND, task, version)

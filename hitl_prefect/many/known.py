@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.example_turns import question_sha256
 from hitl_prefect.many.batch import Batch
-from hitl_prefect.outcomes import Outcome, index_prefix
+from hitl_prefect.outcomes import Outcome, case_indexed_by, index_prefix
 from hitl_prefect.patience import STORE_S, patiently
 from hitl_prefect.storing import read_outcome
 
@@ -30,7 +30,7 @@ async def pass_over_decided(batch: Batch) -> None:
     prefix = index_prefix(batch.wanted.task)
     keys = await patiently(lambda: asyncio.to_thread(batch.target.keys, prefix), STORE_S)
     for start in range(0, len(keys), _AT_A_TIME):
-        ids = [key.removeprefix(prefix).removesuffix(".json") for key in keys[start : start + _AT_A_TIME]]
+        ids = [case_indexed_by(key, batch.wanted.task) for key in keys[start : start + _AT_A_TIME]]
         ours = batch.ledger.undecided(ids)
         for first in range(0, len(ours), _READS):
             await _look(batch, ours[first : first + _READS])

@@ -1,0 +1,34 @@
+"""Objects of a task that are written once and never changed, each under the next number, as `000001.json`."""
+
+import re
+
+from hitl_prefect.protocols import Store
+
+__all__ = ["newest_number", "numbered_key", "numbered_prefix"]
+
+_NUMBERED = re.compile(r"([0-9]{6,})\.json")
+
+
+def numbered_prefix(kind: str, task: str) -> str:
+    """How the keys of a task's objects begin, below the store's prefix.
+
+    >>> numbered_prefix("models", "support")
+    'models/v1/task=support/'
+    """
+    return f"{kind}/v1/task={task}/"
+
+
+def numbered_key(kind: str, task: str, number: int) -> str:
+    """Where one is stored, below the store's prefix.
+
+    >>> numbered_key("models", "support", 12)
+    'models/v1/task=support/000012.json'
+    """
+    return f"{numbered_prefix(kind, task)}{number:06d}.json"
+
+
+def newest_number(store: Store, kind: str, task: str) -> int:
+    """The number of the newest; 0 where there is none. Objects that have no number do not count."""
+    prefix = numbered_prefix(kind, task)
+    found = (_NUMBERED.fullmatch(key.removeprefix(prefix)) for key in store.keys(prefix))
+    return max((int(one.group(1)) for one in found if one), default=0)
