@@ -103,8 +103,9 @@ def test_an_object_that_is_changed_meanwhile_is_refused(faulty, keys, changed):
 
 @pytest.mark.parametrize("faulty", ["rclone"], indirect=True)
 def test_a_store_that_stays_away_is_unavailable(faulty):
-    """After the pauses; and what was open is closed."""
+    """After the pauses; and what was open is closed. Broken off at half: buffers may hold all that was sent."""
     faulty.behind.write("cases.jsonl", LINES)
+    faulty.proxy.break_off(len(LINES) // 2)
     place = replace(faulty.store, prefix=f"{faulty.store.prefix}/cases.jsonl")
     with S3Object(place, pauses_s=(0.01, 0.01)) as source:
         first = source.read(10)
