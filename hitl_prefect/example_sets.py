@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue, ValidationError
 
 from hitl_prefect.answers import problems_of
 from hitl_prefect.canonical import canonical_bytes
-from hitl_prefect.errors import ConfigError
+from hitl_prefect.errors import ConfigError, OutcomeConflict
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import TaskName
 from hitl_prefect.numbered import newest_number, numbered_key, numbered_prefix
@@ -17,6 +17,8 @@ __all__ = ["ExampleSet", "Reviewed", "Trial", "newest_set", "next_number", "put_
 
 _ALPHA = 0.05
 _KIND = "examples"
+_TRIES = 5
+"""So many trials of one task may end at the same moment."""
 
 
 class Reviewed(Frozen):
@@ -95,19 +97,24 @@ def set_key(task: str, number: int | None = None) -> str:
     return numbered_prefix(_KIND, task) if number is None else numbered_key(_KIND, task, number)
 
 
-def put_set(store: Store, found: ExampleSet) -> str:
-    """Store a set under its number.
+def put_set(store: Store, found: ExampleSet) -> ExampleSet:
+    """Store a set under its number; where another trial took that meanwhile, under the next.
 
     Returns:
-        The key under which it stands.
+        The set as it is stored.
 
     Raises:
-        OutcomeConflict: If somebody else stored another one under that number meanwhile.
+        OutcomeConflict: If other trials took that many numbers meanwhile.
         StoreError: If the store refused, or is away.
     """
-    key = set_key(found.task, found.number)
-    store.put_once(key, canonical_bytes(found))
-    return key
+    for number in range(found.number, found.number + _TRIES):
+        numbered = found.model_copy(update={"number": number})
+        try:
+            store.put_once(set_key(found.task, number), canonical_bytes(numbered))
+        except OutcomeConflict:
+            continue
+        return numbered
+    raise OutcomeConflict(f"task {found.task!r}: other trials took {_TRIES} numbers meanwhile; try examples again")
 
 
 def next_number(store: Store, task: str) -> int:

@@ -105,7 +105,7 @@ async def atry_examples(
 
     Raises:
         ConfigError: If there is no such model, or it could be asked about no case.
-        OutcomeConflict: If somebody else stored a set at the same time.
+        OutcomeConflict: If others stored five sets at the same time.
         StoreError: If the store refused, or is away.
         MissingExtra: If scikit-learn is not installed.
     """
@@ -128,8 +128,7 @@ async def atry_examples(
         trial=answers.trial(),
         reviewed=plan.reviewed,
     )
-    await asyncio.to_thread(put_set, plan.store, found)
-    return found
+    return await asyncio.to_thread(put_set, plan.store, found)
 
 
 @dataclass

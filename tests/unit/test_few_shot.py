@@ -259,6 +259,15 @@ def test_a_flow_gets_its_prompt_back_where_examples_have_not_won(tmp_path, store
     assert in_flow(f"folder:{tmp_path}", **changes) == "My parcel has not arrived at home"
 
 
+def test_two_trials_that_end_at_once_are_both_kept(tmp_path):
+    """What the second one asked of the model is not lost."""
+    store = FolderStore(tmp_path)
+    first, second = put_set(store, a_set()), put_set(store, a_set(trial=LOST))
+
+    assert (first, second) == (a_set(), a_set(2, LOST))
+    assert newest_set(store, "mail", "openai:m") == second
+
+
 def test_sets_are_numbered_and_a_broken_one_is_named(tmp_path):
     store = FolderStore(tmp_path)
     assert next_number(store, "mail") == 1
