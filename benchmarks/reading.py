@@ -16,9 +16,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
+from hitl_prefect.calibrating import calibrate
 from hitl_prefect.compacting import compact
 from hitl_prefect.gathering import gather
-from hitl_prefect.models import Case, Generation, LogprobSummary, Part, Route, Score, Usage
+from hitl_prefect.models import Case, Generation, LogprobSummary, Part, Promise, Route, Score, Usage
 from hitl_prefect.outcomes import CaseRecord, Outcome, Review, Settlement, Verdict, Versions, outcome_key
 from hitl_prefect.policy import Policy
 from hitl_prefect.reading import read_outcomes
@@ -66,11 +67,18 @@ def _measured(part: Callable[[FolderStore], object], store: FolderStore) -> dict
     return {"seconds": seconds, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
+def _calibrate(store: FolderStore) -> None:
+    """It fails where no bar is found: then nothing would have been measured."""
+    found = calibrate(f"folder:{store.root}", promise=Promise(max_error=0.2, confidence_level=0.9), dry_run=True)
+    assert all(one.bar is not None for task in found.tasks for one in task.calibrated.calibrations), found
+
+
 _PARTS: dict[str, Callable[[FolderStore], object]] = {
     "`gather`, JSON": gather,
     "`hitl compact`": compact,
     "`gather`, Parquet": gather,
     "`gather`, figures and page of `hitl report`, Parquet": lambda store: as_html(trust_report(gather(store))),
+    "`hitl calibrate --dry-run`, Parquet": _calibrate,
     "`read_outcomes`, Parquet": lambda store: sum(1 for _ in read_outcomes(store)),
     "`hitl replay`, Parquet": lambda store: replay(store, Policy(min_confidence=0.7)),
 }

@@ -84,7 +84,9 @@ def _verdict(kept: Sequence[Kept]) -> str:
     broken = _broken(kept)
     promised = f"at most {1 - CONFIDENCE_LEVEL + _BY_CHANCE:.0%} of the draws"
     if not broken:
-        return f"broken in {promised} in each of the {len(kept)} rows, {max(one.broken for one in kept):.1%} at most."
+        splits = f"In splits {max(one.broken_in_splits for one in kept):.1%} at most."
+        most = f"{max(one.broken for one in kept):.1%} at most"
+        return f"broken in {promised} in each of the {len(kept)} rows, {most}. {splits}"
     rows = ", ".join(f"{one.exam} at {one.max_error:.0%} and {one.labels} labels" for one in broken)
     return f"NOT KEPT, broken in more than {promised}: {rows}."
 
