@@ -11,6 +11,7 @@ from hitl_prefect.protocols import Store
 from hitl_prefect.reading import read_outcomes
 from hitl_prefect.reviewer_figures import ReviewerReport
 from hitl_prefect.reviewer_report import reviewer_report
+from hitl_prefect.sealing import Sealing, seal
 from hitl_prefect.trust_figures import TrustReport
 from hitl_prefect.trust_report import trust_report
 
@@ -18,9 +19,11 @@ __all__ = [
     "acompact_outcomes",
     "areport_reviewers",
     "areport_trust",
+    "aseal_outcomes",
     "compact_outcomes",
     "report_reviewers",
     "report_trust",
+    "seal_outcomes",
 ]
 
 
@@ -85,6 +88,29 @@ async def acompact_outcomes(store: str, *, task: str | None = None, dry_run: boo
 def compact_outcomes(store: str, *, task: str | None = None, dry_run: bool = False) -> Compaction:
     """The same as `acompact_outcomes`, for a flow that is not async."""
     return run_coro_as_sync(acompact_outcomes(store, task=task, dry_run=dry_run))
+
+
+async def aseal_outcomes(store: str, *, task: str | None = None, key: str | None = None) -> Sealing:
+    """Name the outcomes of past days (UTC) in the ledger; see `sealing.seal`.
+
+    Args:
+        store: `folder:` path, `s3://` URL, or the name of a saved block.
+        task: Only the outcomes of one task.
+        key: The name of the key that signs, as `hitl keys make` made it on this machine.
+
+    Raises:
+        ConfigError: If there is no such store or key.
+        StoreError: If the store is down, lets nobody list or write, or its ledger is not as it was written.
+    """
+    from hitl_prefect.keys import private_key
+
+    signer = private_key(key) if key else None
+    return await asyncio.to_thread(seal, await store_of(store), task=task, key=signer)
+
+
+def seal_outcomes(store: str, *, task: str | None = None, key: str | None = None) -> Sealing:
+    """The same as `aseal_outcomes`, for a flow that is not async."""
+    return run_coro_as_sync(aseal_outcomes(store, task=task, key=key))
 
 
 def _report(source: Store, task: str | None) -> ReviewerReport:

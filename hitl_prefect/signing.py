@@ -1,4 +1,4 @@
-"""Signatures of verdicts: Ed25519 over canonical bytes that a stored outcome gives back, to the letter, years later.
+"""Signatures: Ed25519 over canonical bytes that a stored object gives back, to the letter, years later.
 
 Source: RFC 8032; `cryptography` does the arithmetic.
 """
@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     # Policies import this module, and Prefect imports policies in every process: what few need is loaded when needed.
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-__all__ = ["Statement", "check_public_key", "public_key_of", "sign_verdict", "verify_verdict"]
+__all__ = [
+    "Statement",
+    "check_public_key",
+    "public_key_of",
+    "sign",
+    "sign_verdict",
+    "verify_signature",
+    "verify_verdict",
+]
 
 _SCHEMA = "hitl.verdict-signature/v1"
 _PREFIX = "ed25519:"
@@ -57,7 +65,12 @@ def sign_verdict(key: "Ed25519PrivateKey", statement: Statement) -> str:
     Raises:
         ValueError: If the statement holds what JSON cannot say.
     """
-    return _spelt(key.sign(statement.signed))
+    return sign(key, statement.signed)
+
+
+def sign(key: "Ed25519PrivateKey", said: bytes) -> str:
+    """The signature of some bytes: `ed25519:` and base64. What is signed names its own kind, such as a `schema`."""
+    return _spelt(key.sign(said))
 
 
 def verify_verdict(public_key: str, statement: Statement, signature: str) -> bool:
@@ -71,11 +84,25 @@ def verify_verdict(public_key: str, statement: Statement, signature: str) -> boo
     Raises:
         ValueError: If the public key is none.
     """
+    _public_key(public_key)
+    try:
+        said = statement.signed
+    except ValueError:
+        return False
+    return verify_signature(public_key, said, signature)
+
+
+def verify_signature(public_key: str, said: bytes, signature: str) -> bool:
+    """Whether the owner of a public key has signed these very bytes.
+
+    Raises:
+        ValueError: If the public key is none.
+    """
     from cryptography.exceptions import InvalidSignature
 
     key = _public_key(public_key)
     try:
-        key.verify(_decoded(signature), statement.signed)
+        key.verify(_decoded(signature), said)
     except (InvalidSignature, ValueError):
         return False
     return True

@@ -1,14 +1,15 @@
 """What commands print: a table for people, JSON for programs."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-__all__ = ["AsJson", "print_json", "say", "say_aside", "say_markdown", "table", "write"]
+__all__ = ["AsJson", "print_json", "progress", "say", "say_aside", "say_markdown", "table", "write"]
 
 AsJson = Annotated[bool, Parameter(name="--json", negative=())]
 """Print JSON instead of text for people."""
@@ -47,6 +48,23 @@ def write(text: str, *, aside: bool = False) -> None:
 def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, Any]) -> None:
     """Print a value as indented JSON."""
     say(to_json(value, indent=2).decode())
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A line that tells how far long work has come, at a terminal; it is wiped away at the end.
+
+    >>> with progress("outcomes") as told:
+    ...     told is None or sys.stderr.isatty()
+    True
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    try:
+        yield lambda done, of: write(f"\r{done:,} of {of:,} {what}", aside=True)
+    finally:
+        write("\r\x1b[K", aside=True)
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:

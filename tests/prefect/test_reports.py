@@ -1,10 +1,11 @@
-"""The scheduled flows that read all outcomes: the report on trust, and the nightly copy into Parquet."""
+"""The scheduled flows that read all outcomes: the report on trust, the nightly copy into Parquet, and the ledger."""
 
 from pathlib import Path
 
 import pytest
 from prefect.flows import load_flow_from_entrypoint
 
+from hitl_prefect.manifests import read_chain
 from hitl_prefect.outcomes import outcome_key
 from hitl_prefect.stores import FolderStore
 from tests.unit.making import an_outcome
@@ -36,3 +37,12 @@ def test_the_nightly_flow_copies_past_days_and_says_where(resident, store, caplo
 
     assert resident.state(run_id) == "Completed"
     assert f"invoices, 2026-01-02: copied 1 into {key}" in caplog.messages
+
+
+def test_the_nightly_flow_seals_past_days_and_says_the_head(resident, store, caplog):
+    flow = load_flow_from_entrypoint(f"{FLOWS}/seal_outcomes.py:seal_past_days")
+    run_id = resident.start(flow, store=store.url)
+    (link,) = read_chain(store, "invoices")
+
+    assert resident.state(run_id) == "Completed"
+    assert f"invoices, 2026-01-02: sealed 1, head {link.sha256}" in caplog.messages

@@ -1,0 +1,202 @@
+"""The ledger of a task: numbered manifests that name stored outcomes by their sha256, each naming the one before it.
+
+`ledger/v1/task=<slug>/000001.json` and on. A manifest is about one day (UTC). What comes late, when its day is sealed
+already, stands in a further manifest of the same day: no manifest is ever written anew. It holds no clock, so that two
+who seal the same outcomes write the same bytes.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from hitl_prefect.canonical import canonical_bytes
+from hitl_prefect.errors import ObjectMissing, StoreError
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.models import Sha256, TaskName
+from hitl_prefect.numbered import numbered_key, numbered_prefix
+from hitl_prefect.outcomes import outcome_prefix
+from hitl_prefect.protocols import Store
+from hitl_prefect.signing import public_key_of, sign
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+__all__ = [
+    "Link",
+    "Manifest",
+    "SealedObject",
+    "ledger_prefix",
+    "ledger_tasks",
+    "manifest_key",
+    "manifest_schema",
+    "read_chain",
+]
+
+_KIND = "ledger"
+_NUMBERED = re.compile(r"([0-9]{6,})\.json")
+
+
+class SealedObject(Frozen):
+    """One stored object, as it was when it was sealed."""
+
+    key: str
+    sha256: Sha256
+    size_bytes: int = Field(ge=0)
+
+
+class Manifest(Frozen):
+    """Which outcomes of a task and day stand in the store, in the order of their keys."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, title="hitl.manifest/v1")
+
+    schema_: Literal["hitl.manifest/v1"] = Field(default="hitl.manifest/v1", alias="schema")
+    task: TaskName
+    number: int = Field(ge=1)
+    """Its place in the chain of its task, from 1."""
+    day: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    """On which the outcomes were decided, in UTC, as ISO 8601."""
+    late: bool = False
+    """Whether this day, or a later one, was sealed before: the outcomes came late, or somebody put them there."""
+    previous: Sha256 | None
+    """Of the bytes of the manifest before it; `None` for the first."""
+    objects: tuple[SealedObject, ...] = Field(min_length=1)
+    public_key: str | None = None
+    """Of the key that signed it."""
+    signature: str | None = None
+    """Ed25519 over `signed`."""
+
+    @property
+    def key(self) -> str:
+        """Where it stands."""
+        return manifest_key(self.task, self.number)
+
+    @property
+    def signed(self) -> bytes:
+        """The bytes that are signed: all but the signature."""
+        return canonical_bytes(self.model_dump(mode="json", by_alias=True, exclude={"signature"}))
+
+    @property
+    def stored(self) -> bytes:
+        """The canonical bytes: same manifest, same bytes."""
+        return canonical_bytes(self)
+
+    @property
+    def sha256(self) -> str:
+        """Of the canonical bytes."""
+        return hashlib.sha256(self.stored).hexdigest()
+
+    def signed_with(self, key: "Ed25519PrivateKey") -> "Manifest":
+        """The same, signed."""
+        named = self.model_copy(update={"public_key": public_key_of(key)})
+        return named.model_copy(update={"signature": sign(key, named.signed)})
+
+
+@dataclass(frozen=True)
+class Link:
+    """One place of a chain, and what stands there."""
+
+    key: str
+    manifest: Manifest | None
+    """`None` where nothing that can be read stands there."""
+    sha256: str | None = None
+    """Of the bytes that stand there."""
+    problems: tuple[str, ...] = ()
+    """What shows that it is not as it was written."""
+
+
+def manifest_key(task: str, number: int) -> str:
+    """Where a manifest is stored, below the store's prefix.
+
+    >>> manifest_key("invoices", 12)
+    'ledger/v1/task=invoices/000012.json'
+    """
+    return numbered_key(_KIND, task, number)
+
+
+def ledger_prefix(task: str) -> str:
+    """How the keys of a task's manifests begin."""
+    return numbered_prefix(_KIND, task)
+
+
+def ledger_tasks(store: Store) -> list[str]:
+    """Every task that has a ledger, sorted."""
+    return sorted({key.split("/")[2].removeprefix("task=") for key in store.keys(f"{_KIND}/v1/")})
+
+
+def read_chain(store: Store, task: str) -> Iterator[Link]:
+    """The manifests of a task from the first to the last, one in memory at a time; a gap is a link without manifest.
+
+    A manifest that was changed is told from by the one that follows it: of the last, only its signature tells.
+
+    Raises:
+        StoreUnavailable: If the store is down.
+    """
+    before: Link | None = None
+    for key in _places(store, task):
+        link = _link(store, key, before)
+        if before is not None:
+            yield _judged(before, link)
+        before = link
+    if before is not None:
+        yield before
+
+
+def manifest_schema() -> dict[str, Any]:
+    """The JSON Schema of a manifest, as it stands in `data/schemas/hitl.manifest.v1.json`."""
+    schema = Manifest.model_json_schema(by_alias=True, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:hitl.manifest:v1", **schema}
+
+
+def _places(store: Store, task: str) -> list[str]:
+    """Every key from the first to the highest number, whether something stands there or not."""
+    prefix = ledger_prefix(task)
+    found = (_NUMBERED.fullmatch(key.removeprefix(prefix)) for key in store.keys(prefix))
+    newest = max((int(one.group(1)) for one in found if one), default=0)
+    return [manifest_key(task, number) for number in range(1, newest + 1)]
+
+
+def _link(store: Store, key: str, before: Link | None) -> Link:
+    try:
+        body = store.get(key)
+    except ObjectMissing:
+        return Link(key, None, problems=("this manifest is missing, and later ones are there",))
+    except StoreError as exc:
+        if exc.retryable:
+            raise
+        return Link(key, None, problems=(str(exc),))
+    sha256 = hashlib.sha256(body).hexdigest()
+    try:
+        manifest = Manifest.model_validate_json(body)
+    except ValidationError as exc:
+        return Link(key, None, sha256, (f"it is no manifest: {exc.error_count()} fields do not fit",))
+    return Link(key, manifest, sha256, tuple(_problems(manifest, key, body, before)))
+
+
+def _problems(manifest: Manifest, key: str, body: bytes, before: Link | None) -> Iterator[str]:
+    if manifest.stored != body:
+        yield "its bytes are not the canonical ones: something else wrote it"
+    if manifest.key != key:
+        yield f"it is manifest {manifest.number} of task {manifest.task!r}: manifests were exchanged"
+    if (manifest.previous is None) is not (before is None):
+        yield "it does not say which manifest stood before it" if before else "it follows a manifest that is gone"
+    if before and before.manifest and before.manifest.signature and not manifest.signature:
+        yield "it is not signed, and the one before it is"
+    folder = f"{outcome_prefix(manifest.task)}dt={manifest.day}/"
+    keys = [one.key for one in manifest.objects]
+    if keys != sorted(set(keys)):
+        yield "its objects are not in order: they were re-ordered, or named twice"
+    if any(not one.startswith(folder) for one in keys):
+        yield f"it names objects outside {folder}"
+
+
+def _judged(link: Link, after: Link) -> Link:
+    """A link, seen from the one that follows it."""
+    named = after.manifest and after.manifest.previous
+    if named is None or link.sha256 is None or named == link.sha256:
+        return link
+    problem = f"its sha256 is not the one that {after.key} names: one of the two was changed"
+    return Link(link.key, link.manifest, link.sha256, (*link.problems, problem))
