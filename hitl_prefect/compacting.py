@@ -15,8 +15,9 @@ from hitl_prefect.columns import parquet_of
 from hitl_prefect.days import Day, days_of, parquet_key
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.outcomes import Outcome
-from hitl_prefect.protocols import Store
+from hitl_prefect.protocols import Store, erasable
 from hitl_prefect.reading import Unreadable, open_copies, parsed, read_stored
+from hitl_prefect.tombstones import forgotten_key, outcome_key_of
 
 __all__ = ["Compacted", "Compaction", "compact"]
 
@@ -91,7 +92,17 @@ def _copy(store: Store, day: Day, keys: Sequence[str], broken: list[Unreadable])
         return None
     key = parquet_key(day, rows, hashlib.sha256(body).hexdigest())
     store.put_once(key, body)
+    if _was_forgotten(store, day, keys):
+        # Whoever forgets a case deletes the Parquet of its day after writing the tombstone, and may have done so before
+        # this object stood. The next run copies what is left.
+        erasable(store).erase(key)
+        return None
     return _named(day, rows).model_copy(update={"key": key, "size_bytes": len(body)})
+
+
+def _was_forgotten(store: Store, day: Day, keys: Sequence[str]) -> bool:
+    prefix = forgotten_key(day.prefix)
+    return not {outcome_key_of(key) for key in store.keys(prefix)}.isdisjoint(keys)
 
 
 def _named(day: Day, outcomes: int) -> Compacted:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from hitl_prefect.outcomes import outcome_prefix
 from hitl_prefect.protocols import Store
+from hitl_prefect.tombstones import forgotten_prefix, outcome_key_of
 
 __all__ = ["Day", "ParquetName", "days_of", "parquet_key"]
 
@@ -31,7 +32,9 @@ class Day:
     folder: str
     """`task=invoices/dt=2026-01-02`; another text where somebody put objects elsewhere."""
     keys: list[str] = field(default_factory=list)
-    """Of the outcomes, sorted."""
+    """Of the outcomes, sorted; without those that were forgotten."""
+    forgotten: list[str] = field(default_factory=list)
+    """Of the outcomes that were, sorted."""
     parquet: list[ParquetName] = field(default_factory=list)
     """None of them replaces another: what comes late has an object of its own."""
 
@@ -53,6 +56,11 @@ class Day:
         return f"{_OUTCOMES}{self.folder}/"
 
     @property
+    def parquet_prefix(self) -> str:
+        """How the keys of its Parquet begin."""
+        return f"{_PARQUET}{self.folder}/"
+
+    @property
     def is_copied(self) -> bool:
         """Whether the names alone tell that Parquet holds every outcome; several objects may hold the same twice."""
         return [one.rows for one in self.parquet] == [len(self.keys)]
@@ -66,9 +74,13 @@ def days_of(store: Store, task: str | None = None) -> list[Day]:
         task: Only those of one task.
     """
     days: dict[str, Day] = {}
-    for key in store.keys(outcome_prefix(task)):
+    outcomes = store.keys(outcome_prefix(task))
+    # Listed later: of what is forgotten meanwhile a reader finds the outcome, or that it is forgotten.
+    forgotten = {outcome_key_of(key) for key in store.keys(forgotten_prefix(task))}
+    for key in outcomes:
         folder = key.removeprefix(_OUTCOMES).rpartition("/")[0]
-        days.setdefault(folder, Day(folder)).keys.append(key)
+        day = days.setdefault(folder, Day(folder))
+        (day.forgotten if key in forgotten else day.keys).append(key)
     for key in store.keys(f"{_PARQUET}task={task}/" if task else _PARQUET):
         folder, _, name = key.removeprefix(_PARQUET).rpartition("/")
         if (found := _NAME.fullmatch(name)) and folder in days:
@@ -82,4 +94,4 @@ def parquet_key(day: Day, rows: int, sha256: str) -> str:
     >>> parquet_key(Day("task=invoices/dt=2026-01-02"), 120, "ab12")
     'parquet/v1/task=invoices/dt=2026-01-02/120-ab12.parquet'
     """
-    return f"{_PARQUET}{day.folder}/{rows}-{sha256}.parquet"
+    return f"{day.parquet_prefix}{rows}-{sha256}.parquet"

@@ -16,6 +16,7 @@ HitlError
 │   ├── StoreDenied          key, permission, missing bucket
 │   ├── ObjectMissing        nothing stands under that key
 │   └── OutcomeConflict      another outcome already stands under the key; quarantined
+│       └── CaseForgotten        the case was forgotten on request; nothing is kept of ours
 └── ReviewError              the reviewer's side
     ├── ServerUnreachable    retryable: no Prefect server answers
     ├── UnknownRun           no such flow run, or it is not one of ours
@@ -29,6 +30,7 @@ A class tells who must act and, by `retryable`, whether trying again can help. N
 __all__ = [
     "AnswerRefused",
     "BudgetSpent",
+    "CaseForgotten",
     "ConfigError",
     "FormError",
     "HitlError",
@@ -122,6 +124,10 @@ class ObjectMissing(StoreError):
 
 class OutcomeConflict(StoreError):
     """A different outcome already stands under the key; ours was quarantined, nothing was overwritten."""
+
+
+class CaseForgotten(OutcomeConflict):
+    """A tombstone stands in place of the case's outcome: give what comes anew another id."""
 
 
 class ReviewError(HitlError):

@@ -21,6 +21,8 @@ class Gathered:
     evidence: list[Evidence] = field(default_factory=list)
     """In the order of the keys: by task, day and case."""
     unreadable: list[Unreadable] = field(default_factory=list)
+    forgotten: int = 0
+    """Cases that were forgotten on request, and count nowhere."""
 
 
 def gather(store: Store, task: str | None = None) -> Gathered:
@@ -38,7 +40,7 @@ def gather(store: Store, task: str | None = None) -> Gathered:
     """
     days = days_of(store, task)
     found: dict[str, Evidence] = {}
-    gathered = Gathered()
+    gathered = Gathered(forgotten=sum(len(day.forgotten) for day in days))
     with ThreadPoolExecutor(_DAYS_AT_ONCE) as pool:
         for evidence, spoiled in pool.map(lambda day: _from_parquet(store, day), days):
             found |= evidence

@@ -22,7 +22,7 @@ from prefect.runtime import flow_run as current_run
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Case
 
-__all__ = ["Execution", "Journal", "execution_of", "open_journal", "slug_of"]
+__all__ = ["Execution", "Journal", "execution_of", "open_journal", "slug_named", "slug_of"]
 
 Step = TypeVar("Step", bound=Frozen)
 
@@ -100,7 +100,12 @@ class Journal:
 
 def slug_of(case: Case) -> str:
     """Begins every key of a case: lower-case letters, digits and dashes, as Prefect wants them."""
-    return f"hitl-{hashlib.sha256(f'{case.task}/{case.id}'.encode()).hexdigest()[:16]}"
+    return slug_named(case.task, case.id)
+
+
+def slug_named(task: str, case_id: str) -> str:
+    """The same of a case of which only the names are known."""
+    return f"hitl-{hashlib.sha256(f'{task}/{case_id}'.encode()).hexdigest()[:16]}"
 
 
 async def create_row(client: PrefectClient, flow_run_id: UUID, key: str, value: str) -> bool:

@@ -9,7 +9,6 @@ from hitl_prefect.frozen import Frozen
 from hitl_prefect.manifests import Link, Manifest, ledger_prefix, ledger_tasks, read_chain
 from hitl_prefect.outcomes import outcome_prefix
 from hitl_prefect.protocols import Store
-from hitl_prefect.signing import verify_signature
 
 __all__ = ["Chain", "Finding", "Ledger", "read_ledger"]
 
@@ -107,7 +106,7 @@ class Ledger:
 
     def _seen(self, task: str, link: Link, keys: Sequence[str]) -> _Seen:
         manifest = link.manifest
-        unsigned = _unsigned(manifest, keys) if manifest else None
+        unsigned = manifest.why_unsigned(keys) if manifest else None
         problems = (*link.problems, *((unsigned,) if unsigned else ()))
         self.findings += [Finding(key=link.key, problem=one) for one in problems]
         if manifest is None:
@@ -146,17 +145,6 @@ def read_ledger(
         found |= ledger.take(name, read_chain(store, name), keys)
     ledger.findings += [Finding(key="ledger", problem=_CUT_OFF.format(head)) for head in heads if head not in found]
     return ledger
-
-
-def _unsigned(manifest: Manifest, keys: Sequence[str]) -> str | None:
-    """Why a manifest does not count as signed by one of the keys."""
-    if not keys:
-        return None
-    if manifest.signature is None:
-        return "it is not signed"
-    if any(verify_signature(key, manifest.signed, manifest.signature) for key in keys):
-        return None
-    return "its signature is not by one of the given keys, or not of this manifest"
 
 
 def _task_of(key: str) -> str:

@@ -9,21 +9,17 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.errors import ObjectMissing, StoreError
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Sha256, TaskName
 from hitl_prefect.numbered import numbered_key, numbered_prefix
 from hitl_prefect.outcomes import outcome_prefix
 from hitl_prefect.protocols import Store
-from hitl_prefect.signing import public_key_of, sign
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hitl_prefect.signing import SignedRecord
 
 __all__ = [
     "Link",
@@ -48,7 +44,7 @@ class SealedObject(Frozen):
     size_bytes: int = Field(ge=0)
 
 
-class Manifest(Frozen):
+class Manifest(SignedRecord):
     """Which outcomes of a task and day stand in the store, in the order of their keys."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, title="hitl.manifest/v1")
@@ -64,35 +60,11 @@ class Manifest(Frozen):
     previous: Sha256 | None
     """Of the bytes of the manifest before it; `None` for the first."""
     objects: tuple[SealedObject, ...] = Field(min_length=1)
-    public_key: str | None = None
-    """Of the key that signed it."""
-    signature: str | None = None
-    """Ed25519 over `signed`."""
 
     @property
     def key(self) -> str:
         """Where it stands."""
         return manifest_key(self.task, self.number)
-
-    @property
-    def signed(self) -> bytes:
-        """The bytes that are signed: all but the signature."""
-        return canonical_bytes(self.model_dump(mode="json", by_alias=True, exclude={"signature"}))
-
-    @property
-    def stored(self) -> bytes:
-        """The canonical bytes: same manifest, same bytes."""
-        return canonical_bytes(self)
-
-    @property
-    def sha256(self) -> str:
-        """Of the canonical bytes."""
-        return hashlib.sha256(self.stored).hexdigest()
-
-    def signed_with(self, key: "Ed25519PrivateKey") -> "Manifest":
-        """The same, signed."""
-        named = self.model_copy(update={"public_key": public_key_of(key)})
-        return named.model_copy(update={"signature": sign(key, named.signed)})
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import Field, field_validator
 
+from hitl_prefect.errors import ConfigError
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Confidence, Generation, Score, Usage
@@ -12,6 +13,7 @@ from hitl_prefect.models import Case, Confidence, Generation, Score, Usage
 __all__ = [
     "Decided",
     "Decider",
+    "Erasable",
     "OnText",
     "Provider",
     "PutResult",
@@ -21,6 +23,7 @@ __all__ = [
     "Scorer",
     "Store",
     "Token",
+    "erasable",
 ]
 
 
@@ -214,3 +217,35 @@ class Store(Protocol):
     def keys(self, prefix: str = "") -> list[str]:
         """The keys below `prefix`, sorted."""
         ...
+
+
+@runtime_checkable
+class Erasable(Protocol):
+    """A store that can also forget; nothing but a request to forget a case uses it."""
+
+    def erase(self, key: str, *, leaving: bytes | None = None, bypass_governance: bool = False) -> int:
+        """Delete what stands under a key, in every version of it.
+
+        Args:
+            key: Where.
+            leaving: What stands there instead from then on; if `None`, nothing.
+            bypass_governance: Also delete versions that a lock in governance mode holds, where the keys may do that.
+
+        Returns:
+            How many versions a lock of the bucket holds: they stay until it ends.
+
+        Raises:
+            StoreError: If the store is down, or lets nobody write or delete.
+        """
+        ...
+
+
+def erasable(store: Store) -> Erasable:
+    """The store itself, if it can forget.
+
+    Raises:
+        ConfigError: If it cannot.
+    """
+    if not isinstance(store, Erasable):
+        raise ConfigError(f"{store.url} can forget nothing: its class {type(store).__name__} has no `erase`")
+    return store

@@ -20,6 +20,7 @@ from hitl_prefect.errors import ObjectMissing, StoreDenied
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.protocols import Store
+from hitl_prefect.tombstones import tombstone_of
 
 __all__ = ["Copies", "Unreadable", "open_copies", "parsed", "read_json", "read_outcomes", "read_stored"]
 
@@ -81,6 +82,8 @@ def parsed(key: str, stored: bytes) -> Outcome[JsonValue] | Unreadable:
     try:
         return Outcome[JsonValue].model_validate_json(stored)
     except ValueError as exc:
+        if tombstone_of(stored):
+            return Unreadable(key=key, problem="it was forgotten while it was read")
         # Of what is no JSON at all the problem is with the object, not with an answer in it.
         return Unreadable(key=key, problem="; ".join(problems_of(exc)[:3]).removeprefix("answer: "))
 

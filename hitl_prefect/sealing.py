@@ -93,7 +93,7 @@ class _Chain:
     def seal(self, days: Sequence[Day], *, dry_run: bool) -> Iterator[Sealed]:
         """Seal some days, oldest first."""
         for day in days:
-            missing = [key for key in day.keys if key not in self._named]
+            missing = [key for key in sorted((*day.keys, *day.forgotten)) if key not in self._named]
             late = str(day.date) <= self._newest_day
             if dry_run and missing:
                 yield Sealed(task=self.task, day=str(day.date), outcomes=len(missing), late=late)
@@ -138,10 +138,8 @@ class _Chain:
         return None
 
     def _next(self, day: str, objects: tuple[SealedObject, ...], *, late: bool) -> Manifest:
-        manifest = Manifest(
-            task=self.task, number=self._number + 1, day=day, late=late, previous=self._head, objects=objects
-        )
-        return manifest.signed_with(self.key) if self.key else manifest
+        place = {"number": self._number + 1, "previous": self._head}
+        return Manifest(task=self.task, day=day, late=late, objects=objects, **place).signed_with(self.key)
 
     def _grow(self, manifest: Manifest) -> None:
         self._named.update(one.key for one in manifest.objects)

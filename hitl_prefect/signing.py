@@ -5,11 +5,12 @@ Source: RFC 8032; `cryptography` does the arithmetic.
 
 import base64
 import binascii
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
 
 from pydantic import JsonValue
 
-from hitl_prefect.canonical import canonical_bytes
+from hitl_prefect.canonical import canonical_bytes, sha256_of
 from hitl_prefect.frozen import Frozen
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 __all__ = [
+    "SignedRecord",
     "Statement",
     "check_public_key",
     "public_key_of",
@@ -57,6 +59,47 @@ class Statement(Frozen):
         return canonical_bytes(
             {**self.model_dump(mode="json"), "schema": _SCHEMA, "answer": _with_plain_numbers(self.answer)}
         )
+
+
+class SignedRecord(Frozen):
+    """A stored object of its own kind, which its `schema` names, that a key may sign."""
+
+    public_key: str | None = None
+    """Of the key that signed it."""
+    signature: str | None = None
+    """Ed25519 over `signed`."""
+
+    @property
+    def signed(self) -> bytes:
+        """The bytes that are signed: all but the signature."""
+        return canonical_bytes(self.model_dump(mode="json", by_alias=True, exclude={"signature"}))
+
+    @property
+    def stored(self) -> bytes:
+        """The canonical bytes: same record, same bytes."""
+        return canonical_bytes(self)
+
+    @property
+    def sha256(self) -> str:
+        """Of the canonical bytes."""
+        return sha256_of(self)
+
+    def signed_with(self, key: "Ed25519PrivateKey | None") -> Self:
+        """The same, signed; as it is where there is no key."""
+        if key is None:
+            return self
+        named = self.model_copy(update={"public_key": public_key_of(key)})
+        return named.model_copy(update={"signature": sign(key, named.signed)})
+
+    def why_unsigned(self, keys: Sequence[str]) -> str | None:
+        """Why it does not count as signed by one of some public keys; `None` where it does, or none is given."""
+        if not keys:
+            return None
+        if self.signature is None:
+            return "it is not signed"
+        if any(verify_signature(key, self.signed, self.signature) for key in keys):
+            return None
+        return "its signature is not by one of the given keys, or not over what stands here"
 
 
 def sign_verdict(key: "Ed25519PrivateKey", statement: Statement) -> str:

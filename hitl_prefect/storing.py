@@ -7,15 +7,16 @@ from typing import Any
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.utilities.asyncutils import run_coro_as_sync
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.configured import store_of
-from hitl_prefect.errors import ObjectMissing, OutcomeConflict
+from hitl_prefect.errors import CaseForgotten, ObjectMissing, OutcomeConflict
 from hitl_prefect.generating import can_help
 from hitl_prefect.outcomes import Answer, IndexEntry, Outcome, index_key, outcome_key
 from hitl_prefect.patience import STORE_S, patiently
 from hitl_prefect.protocols import PutResult, Store
+from hitl_prefect.tombstones import Tombstone, forgotten_key
 
 __all__ = ["afind_outcome", "aput_outcome", "asave_outcome", "put_outcome", "read_outcome", "save_outcome"]
 
@@ -33,6 +34,7 @@ async def asave_outcome(outcome: Outcome[Answer], *, store: str) -> str:
         The key under which it stands.
 
     Raises:
+        CaseForgotten: If the case was forgotten; nothing is kept of ours.
         OutcomeConflict: If another outcome of the same case already stands there; ours is kept in quarantine.
         StoreError: If the store refused, or stayed down.
     """
@@ -44,6 +46,7 @@ async def afind_outcome(task_name: str, case_id: str, *, store: str) -> Outcome[
     """The outcome of a case, whenever it was decided; `None` where there is none yet.
 
     Raises:
+        CaseForgotten: If the case was forgotten.
         StoreError: If the store refused, or stayed down; as for `asave_outcome`.
     """
     return await _find(task_name, case_id, store)
@@ -53,13 +56,19 @@ def read_outcome(store: Store, task_name: str, case_id: str) -> Outcome[JsonValu
     """The same without a Prefect task, asked once.
 
     Raises:
+        CaseForgotten: If the case was forgotten.
         StoreError: If the store refused, or is away.
     """
     try:
         entry = IndexEntry.model_validate_json(store.get(index_key(task_name, case_id)))
-        return Outcome[JsonValue].model_validate_json(store.get(entry.key))
+        stored = store.get(entry.key)
     except ObjectMissing:
         return None
+    try:
+        return Outcome[JsonValue].model_validate_json(stored)
+    except ValidationError:
+        _refuse_forgotten(store, entry.key)
+        raise
 
 
 def save_outcome(outcome: Outcome[Answer], *, store: str) -> str:
@@ -120,8 +129,31 @@ async def _store(index: str, entry: IndexEntry, body: bytes, store: str) -> str:
 def _put(target: Store, index: str, entry: IndexEntry, body: bytes) -> PutResult:
     """The index first: it has one key per case, whatever the day, and so lets one outcome through."""
     try:
-        target.put_once(index, canonical_bytes(entry))
+        put = target.put_once(index, canonical_bytes(entry))
     except OutcomeConflict:
+        _refuse_forgotten(target, _standing_key(target, index))
         target.put_once(f"quarantine/{entry.key}.{entry.sha256[:16]}", body)
         raise
+    if put == "already":
+        _refuse_forgotten(target, entry.key)
     return target.put_once(entry.key, body)
+
+
+def _standing_key(target: Store, index: str) -> str:
+    """Of the outcome that a case has; that of the entry itself where somebody has changed it."""
+    try:
+        return IndexEntry.model_validate_json(target.get(index)).key
+    except ValidationError:
+        return index
+
+
+def _refuse_forgotten(target: Store, key: str) -> None:
+    """What was forgotten does not come back, neither under its key nor in quarantine."""
+    try:
+        tombstone = Tombstone.model_validate_json(target.get(forgotten_key(key)))
+    except ObjectMissing:
+        return
+    raise CaseForgotten(
+        f"case {tombstone.case!r} of task {tombstone.task!r} was forgotten on {tombstone.forgotten_at:%Y-%m-%d}: give "
+        "what comes anew another case id"
+    )

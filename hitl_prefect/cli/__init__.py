@@ -33,6 +33,9 @@ _COMMANDS = {
     "keys:keys": "Make and list the keys that reviewers sign with.",
     "verifying:verify": "Check that stored outcomes are what was decided and signed; exit code 1 where one is not.",
     "sealing:seal": "Name the outcomes of past days in the ledger, so that `hitl verify` finds any change.",
+    "forgetting:forget": (
+        "Forget a case: a tombstone in place of its outcome, and its copies and its flow run are deleted."
+    ),
     "calibrating:calibrate": (
         "Find the bars that keep what the policies promise, and put them in force for runs that begin from now."
     ),

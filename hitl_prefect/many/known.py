@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 
+from prefect import get_run_logger
 from pydantic import JsonValue
 
-from hitl_prefect.errors import ConfigError
+from hitl_prefect.errors import CaseForgotten, ConfigError
 from hitl_prefect.example_turns import question_sha256
 from hitl_prefect.many.batch import Batch
 from hitl_prefect.outcomes import Outcome, case_indexed_by, index_prefix
@@ -21,7 +22,7 @@ _READS = 32
 
 
 async def pass_over_decided(batch: Batch) -> None:
-    """Mark the cases that have an outcome in the store: nobody is asked about them.
+    """Mark the cases that have an outcome in the store, or had one that was forgotten: nobody is asked about them.
 
     Raises:
         ConfigError: If one was decided with another prompt.
@@ -40,12 +41,19 @@ async def _look(batch: Batch, ours: Sequence[tuple[int, str]]) -> None:
     found = await asyncio.gather(*(_outcome(batch, case_id) for _, case_id in ours))
     decided = [(place, one) for (place, _), one in zip(ours, found, strict=True) if one is not None]
     for place, outcome in decided:
-        _check(batch, place, outcome)
+        if isinstance(outcome, Outcome):
+            _check(batch, place, outcome)
     batch.ledger.settle([place for place, _ in decided], "decided_before")
 
 
-async def _outcome(batch: Batch, case_id: str) -> Outcome[JsonValue] | None:
-    return await patiently(lambda: asyncio.to_thread(read_outcome, batch.target, batch.wanted.task, case_id), STORE_S)
+async def _outcome(batch: Batch, case_id: str) -> Outcome[JsonValue] | CaseForgotten | None:
+    try:
+        return await patiently(
+            lambda: asyncio.to_thread(read_outcome, batch.target, batch.wanted.task, case_id), STORE_S
+        )
+    except CaseForgotten as exc:
+        get_run_logger().warning("%s", exc)
+        return exc
 
 
 def _check(batch: Batch, place: int, outcome: Outcome[JsonValue]) -> None:

@@ -96,6 +96,18 @@ class FolderStore:
         with self._translated(key):
             path.unlink(missing_ok=True)
 
+    def erase(self, key: str, *, leaving: bytes | None = None, bypass_governance: bool = False) -> int:  # noqa: ARG002
+        """Delete a file, or put another in its place; see `hitl_prefect.protocols.Erasable`. A folder locks nothing."""
+        if leaving is not None:
+            self.write(key, leaving)
+            return 0
+        path = self._path(key)
+        with self._translated(key):
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                _sync(path.parent)
+        return 0
+
     def _keys(self, folder: Path) -> Iterator[str]:
         # By text: with a `Path` per file a listing takes 1.8 times as long.
         for parent, _, names in os.walk(folder, onerror=_raise_unless_gone):

@@ -21,7 +21,8 @@ from hitl_prefect.stores.once import (
     visible,
 )
 from hitl_prefect.stores.s3_access import PerProcess, S3Access
-from hitl_prefect.stores.s3_errors import answer_to_condition, translated
+from hitl_prefect.stores.s3_errors import answer_to_condition, is_locked, translated
+from hitl_prefect.stores.s3_versions import older_versions
 
 __all__ = ["S3Store"]
 
@@ -139,6 +140,16 @@ class S3Store(S3Access):
         with translated(self, key):
             self._s3.delete_object(Bucket=self.bucket, Key=self._name(check_own(key)))
 
+    def erase(self, key: str, *, leaving: bytes | None = None, bypass_governance: bool = False) -> int:
+        """Delete an object in every version; see `hitl_prefect.protocols.Erasable`."""
+        with translated(self, key):
+            if leaving is None:
+                self._s3.delete_object(Bucket=self.bucket, Key=self._name(key))
+            else:
+                self._put(key, leaving)
+            versions = older_versions(self._s3, self.bucket, self._name(key), keep_latest=leaving is not None)
+            return sum(not self._deleted(key, one, bypass_governance) for one in versions)
+
     def __enter__(self) -> Self:
         return self
 
@@ -186,6 +197,19 @@ class S3Store(S3Access):
                     raise
                 return answer
         return "wrote"
+
+    def _deleted(self, key: str, version: str, bypass_governance: bool) -> bool:
+        """Delete one version; `False` where a lock holds it."""
+        from botocore.exceptions import ClientError
+
+        bypass = {"BypassGovernanceRetention": True} if bypass_governance else {}
+        try:
+            self._s3.delete_object(Bucket=self.bucket, Key=self._name(key), VersionId=version, **bypass)
+        except ClientError as exc:
+            if not is_locked(exc):
+                raise
+            return False
+        return True
 
     def _checked(self, key: str, body: bytes, metadata: dict[str, str]) -> bytes:
         # rclone gives the names back in title case.

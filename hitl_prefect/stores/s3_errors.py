@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 from hitl_prefect.errors import ConfigError, HitlError, ObjectMissing, StoreDenied, StoreError, StoreUnavailable
 from hitl_prefect.stores.once import CreateResult
 
-__all__ = ["answer_to_condition", "translated"]
+__all__ = ["answer_to_condition", "is_locked", "translated"]
 
 _TRY_AGAIN = {
     "BadDigest",
@@ -45,6 +45,11 @@ def answer_to_condition(exc: Any) -> CreateResult | Literal["busy"] | None:
     """
     answers: dict[int, CreateResult | Literal["busy"]] = {304: "taken", 412: "taken", 409: "busy", 501: "unsupported"}
     return answers.get(_status(exc))
+
+
+def is_locked(exc: Any) -> bool:
+    """Whether a version may not be deleted: AWS and Ceph say of one that is locked what they say of any other."""
+    return _status(exc) == 403
 
 
 @contextlib.contextmanager
