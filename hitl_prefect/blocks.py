@@ -108,6 +108,13 @@ class S3StoreBlock(Block):
     aws_secret_access_key: SecretStr | None = None
     aws_session_token: SecretStr | None = None
     ca_bundle: str | None = Field(default=None, description="Path of a private certificate authority, as PEM.")
+    lock_days: int | None = Field(
+        default=None, gt=0, description="Days for which object lock holds each outcome; the bucket must have it."
+    )
+    lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = Field(
+        default="GOVERNANCE", description="Whether some may delete earlier, or nobody."
+    )
+    versioned: bool = Field(default=False, description="Refuse a bucket that keeps no versions.")
     config: dict[str, Any] = Field(default_factory=dict, description="botocore Config keys that override ours.")
 
     def get_store(self) -> "Store":
@@ -123,6 +130,9 @@ class S3StoreBlock(Block):
             aws_secret_access_key=self.aws_secret_access_key,
             aws_session_token=self.aws_session_token,
             verify=self.ca_bundle or True,
+            lock_days=self.lock_days,
+            lock_mode=self.lock_mode,
+            versioned=self.versioned,
             config=self.config,
         )
 

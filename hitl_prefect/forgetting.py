@@ -47,7 +47,7 @@ class Forgetting(Frozen):
     erased: tuple[str, ...]
     """Keys of what is gone; in place of the outcome stands the tombstone."""
     locked: tuple[str, ...] = ()
-    """Keys of which a lock of the bucket holds versions: they can be read until it ends."""
+    """Keys of which versions stay, since a lock of the bucket holds them, or the store's keys may not delete them."""
     shared: tuple[str, ...] = ()
     """Keys of objects that name the case beside others, and stay: people decide what becomes of them."""
 

@@ -232,7 +232,7 @@ class Erasable(Protocol):
             bypass_governance: Also delete versions that a lock in governance mode holds, where the keys may do that.
 
         Returns:
-            How many versions a lock of the bucket holds: they stay until it ends.
+            How many versions stay: a lock of the bucket holds them until it ends, or these keys may not delete them.
 
         Raises:
             StoreError: If the store is down, or lets nobody write or delete.

@@ -103,7 +103,7 @@ def _remains(done: Forgetting, run: ForgottenRun | str | None) -> Iterator[str]:
     for key in done.shared:
         yield f"{visible(key)} names it beside other cases: delete it by hand, where it is not needed"
     for key in done.locked:
-        yield f"{visible(key)}: an object lock holds versions of it until it ends"
+        yield f"{visible(key)}: versions of it stay: an object lock holds them, or these keys may not delete versions"
     if isinstance(run, str):
         yield f"flow run {done.tombstone.flow_run_id} in Prefect: {run}"
     elif run is not None and run.now in ("shared", "running", "unknown"):

@@ -22,6 +22,7 @@ from hitl_prefect.stores.once import (
 )
 from hitl_prefect.stores.s3_access import PerProcess, S3Access
 from hitl_prefect.stores.s3_errors import answer_to_condition, is_locked, translated
+from hitl_prefect.stores.s3_lock import LockMode, Protection
 from hitl_prefect.stores.s3_versions import older_versions
 
 __all__ = ["S3Store"]
@@ -31,6 +32,8 @@ _MARK = f"{OWN}probe/create-if-absent"
 
 _honouring: dict[tuple[str | None, str, str], bool] = {}
 """Which endpoint, bucket and prefix honour the condition, as far as this process has asked."""
+_protecting: set[tuple[str | None, str, Protection]] = set()
+"""Which endpoint and bucket do what is asked of them, as far as this process has asked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +56,17 @@ class S3Store(S3Access):
     atomic_create: bool | None = field(default=None, kw_only=True)
     """Whether the store creates atomically. `None`: ask it. `False`: announce each write; set it where `probe` says
     `racy`, which asking does not show."""
+    lock_days: int | None = field(default=None, kw_only=True)
+    """Days for which a bucket with object lock holds each outcome, index entry, manifest and tombstone."""
+    lock_mode: LockMode = field(default="GOVERNANCE", kw_only=True)
+    """Whether some may delete earlier (`GOVERNANCE`), or nobody (`COMPLIANCE`)."""
+    versioned: bool = field(default=False, kw_only=True)
+    """Refuse a bucket that keeps no versions."""
     _client: PerProcess = field(default_factory=PerProcess, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self._protection
 
     def __repr__(self) -> str:
         where = f"endpoint_url={self.endpoint_url!r}, region={self.region!r}"
@@ -73,9 +86,9 @@ class S3Store(S3Access):
     @property
     def url(self) -> str:
         """`s3://bucket/prefix` with what else `store_for` needs to find it; no secret."""
-        verify = str(self.verify).lower() if isinstance(self.verify, bool) else self.verify
+        verify = None if self.verify is True else "false" if self.verify is False else self.verify
         given = {"endpoint_url": self.endpoint_url, "region": self.region, "verify": verify}
-        query = urlencode({k: v for k, v in given.items() if v not in (None, "true")}, safe=":/")
+        query = urlencode({k: v for k, v in (given | self._protection.in_url).items() if v is not None}, safe=":/")
         return f"s3://{self.bucket}/{self._base}".rstrip("/") + (f"?{query}" if query else "")
 
     @property
@@ -86,6 +99,7 @@ class S3Store(S3Access):
     def put_once(self, key: str, body: bytes) -> PutResult:
         """Write `body` unless `key` is taken; see `hitl_prefect.protocols.Store`."""
         check_key(quarantine_key(key, body))
+        self._check_protection(key)
         result = self.create(key, body) if self._honours_condition() else create_announced(self, key, body)
         return "created" if result == "wrote" else compare(self, key, body)
 
@@ -145,7 +159,7 @@ class S3Store(S3Access):
         with translated(self, key):
             if leaving is None:
                 self._s3.delete_object(Bucket=self.bucket, Key=self._name(key))
-            else:
+            elif not self._holds(key, leaving):
                 self._put(key, leaving)
             versions = older_versions(self._s3, self.bucket, self._name(key), keep_latest=leaving is not None)
             return sum(not self._deleted(key, one, bypass_governance) for one in versions)
@@ -182,6 +196,7 @@ class S3Store(S3Access):
             ContentType="application/vnd.apache.parquet" if key.endswith(".parquet") else "application/json",
             ContentMD5=base64.b64encode(md5).decode(),
             Metadata={"sha256": hashlib.sha256(body).hexdigest()},
+            **self._protection.of(key),
             **condition,
         )
 
@@ -198,8 +213,26 @@ class S3Store(S3Access):
                 return answer
         return "wrote"
 
+    @property
+    def _protection(self) -> Protection:
+        return Protection(self.lock_days, self.lock_mode, self.versioned)
+
+    def _check_protection(self, key: str) -> None:
+        """Asked once by each process, before its first write."""
+        asked = (self.endpoint_url, self.bucket, self._protection)
+        if self._protection.is_asked and asked not in _protecting:
+            with translated(self, key):
+                self._protection.check(self._s3, self.bucket, self.url)
+            _protecting.add(asked)
+
+    def _holds(self, key: str, body: bytes) -> bool:
+        try:
+            return self.get(key) == body
+        except ObjectMissing:
+            return False
+
     def _deleted(self, key: str, version: str, bypass_governance: bool) -> bool:
-        """Delete one version; `False` where a lock holds it."""
+        """Delete one version; `False` where a lock holds it, or these keys may not."""
         from botocore.exceptions import ClientError
 
         bypass = {"BypassGovernanceRetention": True} if bypass_governance else {}

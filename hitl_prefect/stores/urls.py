@@ -14,7 +14,16 @@ _HELP = "use folder:PATH or s3://bucket/prefix?endpoint_url=https://...&region=.
 _NO_SECRETS = (
     "keys do not belong into a URL: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, an AWS profile, or a saved block"
 )
-_PARAMETERS = ("addressing_style", "atomic_create", "endpoint_url", "region", "verify")
+_PARAMETERS = (
+    "addressing_style",
+    "atomic_create",
+    "endpoint_url",
+    "lock_days",
+    "lock_mode",
+    "region",
+    "verify",
+    "versioned",
+)
 
 
 def store_for(url: str) -> Store:
@@ -22,8 +31,9 @@ def store_for(url: str) -> Store:
 
     Args:
         url: `folder:PATH`, or `s3://bucket/prefix` with any of `endpoint_url`, `region`, `verify` (a CA file, `true`
-            or `false`), `addressing_style` and `atomic_create` (`true` or `false`) as parameters. The S3 keys come
-            from the standard AWS environment and configuration.
+            or `false`), `addressing_style`, `atomic_create` (`true` or `false`), `lock_days`, `lock_mode` and
+            `versioned` (`true` or `false`) as parameters. The S3 keys come from the standard AWS environment and
+            configuration.
 
     Raises:
         ConfigError: If the URL names no store or holds a secret, which the message does not repeat.
@@ -66,11 +76,20 @@ def _s3_store(parts: SplitResult) -> S3Store:
         addressing_style=given.get("addressing_style"),
         verify=_truth(given.get("verify", "true")),
         atomic_create=_bool("atomic_create", given.get("atomic_create")),
+        lock_days=_days(given.get("lock_days")),
+        lock_mode=given.get("lock_mode", "GOVERNANCE"),  # type: ignore[arg-type]  # checked by the store
+        versioned=_bool("versioned", given.get("versioned")) or False,
     )
 
 
 def _truth(text: str) -> bool | str:
     return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def _days(text: str | None) -> int | None:
+    if text is not None and not (text.isascii() and text.isdigit()):
+        raise ConfigError("store URL: lock_days is a whole number of days")
+    return None if text is None else int(text)
 
 
 def _bool(name: str, text: str | None) -> bool | None:

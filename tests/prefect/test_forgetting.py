@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime
 
+from prefect.utilities.asyncutils import run_coro_as_sync
+
 from hitl_prefect.cli import app
 from hitl_prefect.connecting import open_client
 from hitl_prefect.forgetting_runs import ForgottenRun, aforget_run
@@ -19,7 +21,12 @@ def artifacts_of(resident, run_id):
     return resident.api.post("/artifacts/filter", json=wanted).json()
 
 
-def test_the_flow_run_of_a_forgotten_case_is_deleted_with_its_rows_and_artifacts(resident, ask, capsys, monkeypatch):
+async def forget_run(tombstone):
+    async with open_client() as client:
+        return await aforget_run(client, tombstone)
+
+
+def test_the_flow_run_of_a_forgotten_case_is_deleted_with_its_rows_and_artifacts(resident, ask, capsys):
     run_id = ask()
     resident.api.post("/artifacts/", json={"type": "markdown", "data": "A draft.", "flow_run_id": run_id})
     resident.answer(run_id, decision="approve", reviewer="ada")
@@ -27,7 +34,8 @@ def test_the_flow_run_of_a_forgotten_case_is_deleted_with_its_rows_and_artifacts
     (case,) = [one["case"] for one in resident.outcomes(run_id)]
     before = len(rows_of(resident, run_id)), len(artifacts_of(resident, run_id))
     asked = ["--task", case["task"], "--store", resident.store, "--reason", "ticket 7", "--yes", "--json"]
-    code = app(["forget", case["id"], *asked])
+    with resident.connected():
+        code = app(["forget", case["id"], *asked])
     said = json.loads(capsys.readouterr().out)
 
     assert min(before) >= 1
@@ -36,7 +44,7 @@ def test_the_flow_run_of_a_forgotten_case_is_deleted_with_its_rows_and_artifacts
     assert (rows_of(resident, run_id), artifacts_of(resident, run_id)) == ([], [])
 
 
-async def test_of_a_run_with_several_cases_only_the_rows_of_this_one_are_deleted(resident, ask):
+def test_of_a_run_with_several_cases_only_the_rows_of_this_one_are_deleted(resident, ask):
     run_id = ask()
     resident.answer(run_id, decision="approve", reviewer="ada")
     resident.go_on(run_id)
@@ -53,10 +61,10 @@ async def test_of_a_run_with_several_cases_only_the_rows_of_this_one_are_deleted
         by="dpo",
         reason="ticket 7",
     )
-    async with open_client() as client:
-        done = await aforget_run(client, tombstone)
-
+    with resident.connected():
+        done = run_coro_as_sync(forget_run(tombstone))
     ours = slug_named(case["task"], case["id"])
+
     assert done == ForgottenRun(run_id=run_id, now="shared")
     assert [row["key"] for row in rows_of(resident, run_id) if row["key"].startswith(ours)] == []
     assert other in [row["key"] for row in rows_of(resident, run_id)]
