@@ -1,21 +1,50 @@
 """`hitl doctor`."""
 
-from hitl_prefect.checks import acheck_all
-from hitl_prefect.cli.printing import AsJson, print_json, say, table
+from collections import Counter
+from collections.abc import Sequence
+
+from hitl_prefect.checks import Check, acheck_all
+from hitl_prefect.cli.printing import AsJson, print_json, say
+from hitl_prefect.inert import visible
 
 __all__ = ["doctor"]
+
+_MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 
 
 async def doctor(*store: str, json: AsJson = False) -> int:
     """Check what a deployment needs; exit code 1 where something must be changed.
 
     Args:
-        store: Stores to test with a race of 16 writers: names of saved blocks, folder: paths, s3:// URLs.
+        store: Stores to test with a race of 16 writers: names of saved blocks, folder: paths, s3:// URLs. Default: the
+            buckets that deployments name.
         json: Print JSON.
     """
     checks = await acheck_all(store)
     if json:
         print_json({"checks": checks})
     else:
-        say(table([check.model_dump() for check in checks]))
+        say(_told(checks))
     return int(any(check.state == "fail" for check in checks))
+
+
+def _told(checks: Sequence[Check]) -> str:
+    width = max(len(_line(check.what)) for check in checks)
+    lines = [line for check in checks for line in _lines(check, width)]
+    count = Counter(check.state for check in checks)
+    ends = [
+        f"{count['fail']} to mend" if count["fail"] else "",
+        f"{count['warn']} to think about" if count["warn"] else "",
+    ]
+    return "\n".join([*lines, "", ", ".join(filter(None, ends)) or "All is well."])
+
+
+def _lines(check: Check, width: int) -> list[str]:
+    """One line for what was found, and one for what to do about it."""
+    found = f"{_MARKS[check.state]}  {_line(check.what).ljust(width)}  {_line(check.found)}"
+    return [found, f"{' ' * (width + 8)}-> {_line(check.follows)}"] if check.follows else [found]
+
+
+def _line(text: str) -> str:
+    # Whatever names somebody gave: else one could forge the lines below it.
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")

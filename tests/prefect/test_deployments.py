@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.prefect.terminal import hitl
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -57,3 +59,15 @@ def test_the_upkeep_runs(site, deployed):
     run = site.start_as_declared(site.api.get("/deployments/name/chase-reviews/chase-reviews").json()["id"])
 
     site.wait(run, "Completed")
+
+
+def test_the_doctor_sees_what_is_deployed_and_who_runs_it(site, deployed):
+    """The process worker polls its pool; deployments name blocks that are saved."""
+    checks = {one["what"]: one for one in json.loads(hitl(site.server.api_url, "doctor", "--json").out)["checks"]}
+
+    assert checks["work pool hitl"]["found"] == "1 worker is online, of type process"
+    assert {what: checks[what]["state"] for what in ("deployments", "upkeep", "blocks")} == {
+        "deployments": "ok",
+        "upkeep": "ok",
+        "blocks": "ok",
+    }
