@@ -21,6 +21,7 @@ from prefect.runtime import flow_run as current_run
 
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Case
+from hitl_prefect.outcomes import CaseRecord
 
 __all__ = ["Execution", "Journal", "execution_of", "open_journal", "slug_named", "slug_of"]
 
@@ -50,7 +51,9 @@ class Journal:
         is_alone: Whether the flow run is about this case and no other: then all of its rows are read at once.
     """
 
-    def __init__(self, client: PrefectClient, flow_run_id: UUID, case: Case, *, is_alone: bool = False) -> None:
+    def __init__(
+        self, client: PrefectClient, flow_run_id: UUID, case: Case | CaseRecord, *, is_alone: bool = False
+    ) -> None:
         self.client = client
         self.flow_run_id = flow_run_id
         self.slug = slug_of(case)
@@ -59,7 +62,7 @@ class Journal:
         self._created: dict[str, datetime] = {}
         self._loop = asyncio.get_running_loop()
 
-    def is_of(self, flow_run_id: UUID, case: Case) -> bool:
+    def is_of(self, flow_run_id: UUID, case: Case | CaseRecord) -> bool:
         """Whether this is the journal of that case in that run, for the event loop that we are in."""
         return (self.flow_run_id, self.slug, self._loop) == (flow_run_id, slug_of(case), asyncio.get_running_loop())
 
@@ -81,6 +84,10 @@ class Journal:
         value = self._rows.get(self.key(step))
         return None if value is None else model.model_validate_json(value)
 
+    def holds(self, step: str) -> bool:
+        """Whether a step was recorded when the journal was loaded, or since by this process."""
+        return self.key(step) in self._rows
+
     async def record(self, step: str, value: Step) -> Step:
         """Record a step unless it stands there already.
 
@@ -98,7 +105,7 @@ class Journal:
         return f"{self.slug}-{step}"
 
 
-def slug_of(case: Case) -> str:
+def slug_of(case: Case | CaseRecord) -> str:
     """Begins every key of a case: lower-case letters, digits and dashes, as Prefect wants them."""
     return slug_named(case.task, case.id)
 
@@ -130,7 +137,7 @@ _open: ContextVar[Journal | None] = ContextVar("hitl_journal", default=None)
 
 
 @asynccontextmanager
-async def open_journal(case: Case, *, is_alone: bool = False) -> AsyncIterator[Journal | None]:
+async def open_journal(case: Case | CaseRecord, *, is_alone: bool = False) -> AsyncIterator[Journal | None]:
     """The journal of a case in the flow run that we are in; `None` outside of any flow run.
 
     Within the block, the same case gets the same journal: one client and one reading, however many steps.

@@ -118,7 +118,8 @@ def resolve_case(
 
 async def _resolve(journal: Journal, opening: Opened, *, store: str) -> Outcome[JsonValue]:
     if before := await _outcome_before(journal, opening.case, store):
-        return before
+        # For whoever waits for this flow run to end.
+        return await journal.record("outcome", before)
     opened = await open_case(journal, await _pinned(journal, opening, store))
     outcome = journal.read("outcome", Outcome[JsonValue]) or await decide(journal, opened)
     await asave_outcome(outcome, store=store)

@@ -13,6 +13,7 @@ from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.configured import store_of
 from hitl_prefect.errors import CaseForgotten, ObjectMissing, OutcomeConflict
 from hitl_prefect.generating import can_help
+from hitl_prefect.journal import open_journal
 from hitl_prefect.outcomes import Answer, IndexEntry, Outcome, index_key, outcome_key
 from hitl_prefect.patience import STORE_S, patiently
 from hitl_prefect.protocols import PutResult, Store
@@ -39,7 +40,12 @@ async def asave_outcome(outcome: Outcome[Answer], *, store: str) -> str:
         StoreError: If the store refused, or stayed down.
     """
     body = outcome.stored
-    return await _store(index_key(outcome.case.task, outcome.case.id), _entry(outcome, body), body, store)
+    key = await _store(index_key(outcome.case.task, outcome.case.id), _entry(outcome, body), body, store)
+    async with open_journal(outcome.case) as journal:
+        # For whoever waits for the flow run to end; `resolve_case` has recorded it before.
+        if journal is not None and not journal.holds("outcome"):
+            await journal.record("outcome", outcome)
+    return key
 
 
 async def afind_outcome(task_name: str, case_id: str, *, store: str) -> Outcome[JsonValue] | None:

@@ -30,6 +30,8 @@ _COMMANDS = {
     "answering:answer": (
         "Answer one waiting flow run, or with `--task` or `--where` many. Without `--decision` you are asked."
     ),
+    "running:run": "Start a run of a deployment; with `--wait` the exit code says what was decided.",
+    "running:wait": "Wait until a flow run has ended; the exit code says what was decided, as of `hitl run --wait`.",
     "keys:keys": "Make and list the keys that reviewers sign with.",
     "verifying:verify": "Check that stored outcomes are what was decided and signed; exit code 1 where one is not.",
     "sealing:seal": "Name the outcomes of past days in the ledger, so that `hitl verify` finds any change.",

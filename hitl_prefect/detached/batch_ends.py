@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 from uuid import NAMESPACE_URL, UUID, uuid5
 from weakref import WeakKeyDictionary
 
 import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.objects import StateType
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging import get_logger
 
@@ -19,7 +20,7 @@ from hitl_prefect.outcomes import Settlement
 from hitl_prefect.signposts import WAITING, batch_tag, decision_tag
 from hitl_prefect.together import Together
 
-__all__ = ["ENDED", "SUMMARY", "artifact_key", "atell_batch_end"]
+__all__ = ["ENDED", "SUMMARY", "abatch_summary", "artifact_key", "atell_batch_end", "reviews_by_state"]
 
 SUMMARY = "hitl-batch-summary"
 """The row of the batch's flow run that holds its summary; once it is there, all reviews are open."""
@@ -43,6 +44,21 @@ async def atell_batch_end(client: PrefectClient, batch_run_id: str, batch: str) 
         return False
     looked = _Look(client, batch_run_id, batch)
     return looked.batch in await _looks.setdefault(client, Together(_look)).give(looked)
+
+
+async def abatch_summary(client: PrefectClient, run_id: UUID) -> BatchSummary | None:
+    """The summary of the batch that a flow run has resolved, with how its reviews ended so far; `None`: it has none."""
+    found = await read_row(client, run_id, SUMMARY)
+    if found is None:
+        return None
+    summary = BatchSummary.model_validate_json(found[0])
+    return summary.model_copy(update={"people": await _people(client, summary.batch)})
+
+
+async def reviews_by_state(client: PrefectClient, batch: str) -> dict[str, int]:
+    """How many flow runs of a batch's reviews are in each type of state, such as `PAUSED`."""
+    counted = {kind.value: {"state": {"type": {"any_": [kind.value]}}} for kind in StateType}
+    return {kind: count for kind, state in counted.items() if (count := await _count_where(client, batch, state))}
 
 
 class _Look(NamedTuple):
@@ -82,16 +98,24 @@ async def _tell(client: PrefectClient, run_id: UUID) -> bool:
 
 
 async def _closed(client: PrefectClient, summary: BatchSummary) -> BatchSummary:
+    return summary.model_copy(update={"people": await _people(client, summary.batch), "ended_at": datetime.now(UTC)})
+
+
+async def _people(client: PrefectClient, batch: str) -> dict[str, int]:
+    """How many reviews ended in which decision."""
     decisions = get_args(Settlement.model_fields["decision"].annotation)
-    counted = {one: await _count(client, summary.batch, decision_tag(one)) for one in decisions if one != "retry"}
-    people = {one: count for one, count in counted.items() if count}
-    return summary.model_copy(update={"people": people, "ended_at": datetime.now(UTC)})
+    counted = {one: await _count(client, batch, decision_tag(one)) for one in decisions if one != "retry"}
+    return {one: count for one, count in counted.items() if count}
 
 
 async def _count(client: PrefectClient, batch: str, tag: str) -> int:
     # Who cancels a review that waits leaves its tags as they are.
     state = {"type": {"not_any_": ["CANCELLED"]}}
-    wanted = {"flow_runs": {"tags": {"all_": [batch_tag(batch), tag]}, "state": state}}
+    return await _count_where(client, batch, {"state": state}, tag)
+
+
+async def _count_where(client: PrefectClient, batch: str, where: dict[str, Any], *tags: str) -> int:
+    wanted = {"flow_runs": {"tags": {"all_": [batch_tag(batch), *tags]}, **where}}
     found = await client.request("POST", "/flow_runs/count", json=wanted)
     return int(found.raise_for_status().json())
 

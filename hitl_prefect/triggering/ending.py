@@ -1,0 +1,129 @@
+"""How a flow run stands: what it waits for, what was decided in it, and the exit code that says so."""
+
+from typing import Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, JsonValue, computed_field
+
+from hitl_prefect.batch_summary import BatchSummary
+from hitl_prefect.frozen import Frozen
+from hitl_prefect.outcomes import Outcome, outcome_key
+
+__all__ = ["Decided", "Ending"]
+
+_ENDED_BADLY = ("FAILED", "CRASHED", "CANCELLED")
+_SHIPS = ("accept", "approve", "edit")
+
+
+class Decided(Frozen):
+    """What became of one case. The prompt, the draft and who reviewed it stand in the stored outcome alone."""
+
+    task: str
+    case: str
+    decision: Literal["accept", "approve", "edit", "reject", "fallback"]
+    decided_by: str
+    decided_at: AwareDatetime
+    final_answer: JsonValue
+    key: str
+    """Where the outcome stands in its store."""
+
+    @classmethod
+    def of(cls, outcome: Outcome[JsonValue]) -> Self:
+        """What there is to say of a stored outcome."""
+        return cls(
+            task=outcome.case.task,
+            case=outcome.case.id,
+            decision=outcome.decision,
+            decided_by=outcome.decided_by,
+            decided_at=outcome.decided_at,
+            final_answer=outcome.final_answer,
+            key=outcome_key(outcome),
+        )
+
+    @property
+    def ships(self) -> bool:
+        """Whether the model was sure or a person let it pass; a fallback is what the policy does when nobody has."""
+        return self.decision in _SHIPS
+
+
+class Ending(Frozen):
+    """How a flow run stands."""
+
+    run_id: UUID
+    name: str
+    url: str
+    """Its page, which holds the form while it waits."""
+    state: str
+    """As Prefect's UI names it: `Suspended`, `Completed`, `Late`."""
+    kind: str
+    """Prefect's type of the state: `PAUSED`, `COMPLETED`, `SCHEDULED`."""
+    message: str = ""
+    """What the state says."""
+    decided: tuple[Decided, ...] = ()
+    """Once the run is completed, so that what stands here is stored."""
+    batch: BatchSummary | None = None
+    """Of a run of `resolve_cases`."""
+    reviews_open: int = 0
+    """Of a batch: reviews in flow runs of their own that have not ended."""
+    reviews_lost: int = 0
+    """Of a batch: reviews whose flow run failed or was cancelled."""
+
+    @computed_field  # type: ignore[prop-decorator]  # https://github.com/python/mypy/issues/1362
+    @property
+    def code(self) -> int:
+        """The exit code: 0 accepted or approved, 1 failed, 3 rejected, 4 still waiting."""
+        if self.kind in _ENDED_BADLY:
+            return 1
+        if self.kind != "COMPLETED":
+            return 4
+        return self._code_of_batch(self.batch) if self.batch else self._code_of_cases()
+
+    @property
+    def is_final(self) -> bool:
+        """Whether waiting longer changes nothing."""
+        return self.kind in _ENDED_BADLY or (self.kind == "COMPLETED" and not self.reviews_open)
+
+    @property
+    def says(self) -> str:
+        """How it stands, in a sentence."""
+        match self.code:
+            case 1:
+                return self._failed()
+            case 4:
+                return self._waits()
+            case 3:
+                return "not approved: rejected, or decided by the policy alone"
+        return "accepted or approved"
+
+    def _code_of_cases(self) -> int:
+        # Fails closed: whoever ships on 0 must not ship because nothing was asked.
+        return 1 if not self.decided else 0 if all(one.ships for one in self.decided) else 3
+
+    def _code_of_batch(self, batch: BatchSummary) -> int:
+        if batch.failed or self.reviews_lost:
+            return 1
+        if self.reviews_open or batch.held:
+            return 4
+        unapproved = batch.over_budget + batch.people.get("reject", 0) + batch.people.get("fallback", 0)
+        return 3 if unapproved else 0
+
+    def _failed(self) -> str:
+        if self.kind in _ENDED_BADLY:
+            return f"{self.state}: {self.message}" if self.message else self.state
+        if self.batch:
+            return f"{self.batch.failed} cases failed, and {self.reviews_lost} reviews; run the batch again"
+        return (
+            "completed, and decided no case: only a flow that calls resolve_case(), resolve_cases() or save_outcome() "
+            "tells what was decided"
+        )
+
+    def _waits(self) -> str:
+        if self.reviews_open:
+            return f"{self.reviews_open} reviews wait for people or have not ended; `hitl inbox` lists them"
+        if self.batch and self.batch.held:
+            return f"{self.batch.held} cases are held for another day's reviews; run the batch again then"
+        if self.kind == "PAUSED":
+            return f"waits for a person: {self.message}; answer at {self.url}, or by `hitl answer {self.run_id}`"
+        if self.state == "Late":
+            return "no worker has taken it up; `hitl doctor` says why"
+        return f"{self.state}: not decided yet"
