@@ -1,4 +1,4 @@
-"""Automations of Prefect that turn what is told about reviews into messages, through the user's notification block."""
+"""Automations of Prefect that turn what is told into messages, through the user's notification block."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,9 +14,9 @@ from prefect.exceptions import ObjectNotFound
 from hitl_prefect.connecting import open_client
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.notices import Event
+from hitl_prefect.notices import EVENTS, Event
 
-__all__ = ["BODY", "Planned", "asave_automations"]
+__all__ = ["BODY", "TOLD", "Planned", "Told", "asave_automations"]
 
 _SAYS: dict[Event, str] = {
     "opened": "a person is asked",
@@ -42,7 +42,78 @@ Why: {{ event.payload.reason | replace("_", " ") }}\
 {{ event.payload.draft }}
 {% endif %}\
 {{ event.payload.url }}"""
-"""What a message says; prompt and draft only where the policy's `message_holds` has put them into the event."""
+"""What a message about a review says; prompt and draft only where the policy's `message_holds` has put them into the
+event."""
+_DRIFT = """\
+{{ event.payload.alarm }}
+Model: {{ event.payload.model }}
+Until there is a new bar, a person sees every case.
+Outcomes: {{ event.payload.store }}"""
+_CHANGED = """\
+Version {{ event.payload.number }} is in force for runs that begin from now.
+{% for one in event.payload.calibrations %}\
+{{ one.model }}: {{ one.status }}\
+{% if one.bar is number %}, bar {{ "%.3g" | format(one.bar) }}{% endif %}\
+{% if one.needed %}, {{ one.needed }} more labels needed{% endif %}
+{% endfor %}\
+Outcomes: {{ event.payload.store }}"""
+_ENDED = """\
+Cases: {{ event.payload.cases }}, decided by the model alone: {{ event.payload.accepted }}
+{% for decision, count in event.payload.people.items() %}\
+By people, {{ decision }}: {{ count }}
+{% endfor %}\
+Failed: {{ event.payload.failed }}"""
+
+Told = Event | Literal["policy-changed", "drift-alarm", "batch-ended"]
+"""What an automation can send a message about."""
+
+
+class _Kind(Frozen):
+    """One event of ours, and what a message about it says."""
+
+    event: str
+    resource: str
+    """Which resources it happens to."""
+    when: str
+    subject: str
+    body: str
+
+
+def _of_review(name: Event) -> _Kind:
+    return _Kind(
+        event=f"hitl.review.{name}",
+        resource="hitl.review.*",
+        when=f"a review is {name}",
+        subject=f"{{{{ event.payload.task }}}}, case {{{{ event.payload.case }}}}: {_SAYS[name]}",
+        body=BODY,
+    )
+
+
+_KINDS: dict[Told, _Kind] = {
+    **{name: _of_review(name) for name in EVENTS},
+    "policy-changed": _Kind(
+        event="hitl.policy.changed",
+        resource="hitl.policy.*",
+        when="calibrating has put other bars in force",
+        subject="{{ event.payload.task }}: other bars are in force",
+        body=_CHANGED,
+    ),
+    "drift-alarm": _Kind(
+        event="hitl.drift.alarm",
+        resource="hitl.policy.*",
+        when="a bar is taken away, since it does not keep its promise",
+        subject="{{ event.payload.task }}: the machine has drifted",
+        body=_DRIFT,
+    ),
+    "batch-ended": _Kind(
+        event="hitl.batch.ended",
+        resource="hitl.batch.*",
+        when="the last review of a batch is settled",
+        subject="{{ event.payload.task }}, batch {{ event.payload.batch }}: every review is settled",
+        body=_ENDED,
+    ),
+}
+TOLD: tuple[Told, ...] = tuple(_KINDS)
 
 
 class Planned(Frozen):
@@ -53,7 +124,7 @@ class Planned(Frozen):
 
 
 async def asave_automations(
-    block: str, *, on: Sequence[Event], task: str | None = None, dry_run: bool = False
+    block: str, *, on: Sequence[Told], task: str | None = None, dry_run: bool = False
 ) -> list[Planned]:
     """Have one automation per event that sends a message through a block.
 
@@ -62,7 +133,7 @@ async def asave_automations(
     Args:
         block: A saved notification block as `TYPE/NAME`, such as `slack-webhook/reviewers`.
         on: What is told.
-        task: Only reviews of this task; `None`: of every task.
+        task: Only of this task; `None`: of every task.
         dry_run: Only compare what there is with what is wanted.
 
     Raises:
@@ -89,25 +160,21 @@ async def _block_id(client: PrefectClient, block: str) -> UUID:
     return found.id
 
 
-def _automation(event: Event, block: str, block_id: UUID, task: str | None) -> AutomationCore:
-    of_task = {"hitl.task": task} if task else {}
+def _automation(told: Told, block: str, block_id: UUID, task: str | None) -> AutomationCore:
+    kind, of_task = _KINDS[told], {"hitl.task": task} if task else {}
     return AutomationCore(
-        name=f"hitl {event}: {block}" + (f", task {task}" if task else ""),
-        description=f"Sends a message through {block} when a review is {event}. Made by `hitl init-automations`.",
+        name=f"hitl {told}: {block}" + (f", task {task}" if task else ""),
+        description=f"Sends a message through {block} when {kind.when}. Made by `hitl init-automations`.",
         trigger=EventTrigger(
-            expect={f"hitl.review.{event}"},
-            match=ResourceSpecification({"prefect.resource.id": "hitl.review.*", **of_task}),
+            expect={kind.event},
+            match=ResourceSpecification({"prefect.resource.id": kind.resource, **of_task}),
             for_each={"prefect.resource.id"},
             posture=Posture.Reactive,
             threshold=1,
             within=timedelta(0),
         ),
-        actions=[SendNotification(block_document_id=block_id, subject=_subject(event), body=BODY)],
+        actions=[SendNotification(block_document_id=block_id, subject=kind.subject, body=kind.body)],
     )
-
-
-def _subject(event: Event) -> str:
-    return f"{{{{ event.payload.task }}}}, case {{{{ event.payload.case }}}}: {_SAYS[event]}"
 
 
 async def _save(client: PrefectClient, wanted: AutomationCore, *, dry_run: bool) -> Planned:

@@ -100,7 +100,7 @@ async def _tell(store: Store, changed: Sequence[TaskBars]) -> None:
 
 def _events(store: Store, one: TaskBars) -> list[dict[str, Any]]:
     version = f"version {one.calibrated.number}"
-    changed = one.calibrated.model_dump(mode="json", include={"number", "previous", "calibrations"})
+    changed = one.calibrated.model_dump(mode="json", include={"task", "number", "previous", "calibrations"})
     alarms = [alarm.model_dump(mode="json") for alarm in one.alarms]
     return [
         _event(store, one, "hitl.policy.changed", f"{one.calibrated.task}, {version}", changed),

@@ -56,6 +56,8 @@ class Pool(Frozen):
     """Whether it stands still without a worker: a push or managed pool does not."""
     workers: int
     """How many are online."""
+    late: int = 0
+    """How many flow runs should have begun by now."""
 
 
 class Saved(Frozen):
@@ -112,6 +114,7 @@ async def see(client: PrefectClient) -> Seen:
     Raises:
         PrefectHTTPStatusError, httpx.TransportError: If it refuses, or is away.
     """
+    is_cloud = client.server_type is ServerType.CLOUD
     is_open, ahead_s = await _as_stranger(client)
     settings = await _settings(client)
     expiring = settings.get("services", {}).get("pause_expirations", {})
@@ -120,8 +123,8 @@ async def see(client: PrefectClient) -> Seen:
     upkeep = await client.read_deployments(flow_filter=FlowFilter(name=FlowFilterName(any_=[_UPKEEP])))
     known = Seen(
         url=without_password(str(client.api_url)).rstrip("/"),
-        version=await client.api_version(),
-        is_cloud=client.server_type is ServerType.CLOUD,
+        version="Cloud" if is_cloud else await client.api_version(),
+        is_cloud=is_cloud,
         is_open=is_open,
         listens_on=settings.get("api", {}).get("host", ""),
         ahead_s=ahead_s,
@@ -223,9 +226,15 @@ async def _pools(client: PrefectClient, names: Iterable[str]) -> list[Pool]:
                     is_paused=pool.is_paused,
                     needs_worker=not (pool.is_push_pool or pool.is_managed_pool),
                     workers=sum(worker.status is WorkerStatus.ONLINE for worker in workers),
+                    late=await _late(client, name),
                 )
             )
     return sorted(found, key=lambda pool: pool.name)
+
+
+async def _late(client: PrefectClient, pool: str) -> int:
+    wanted = {"flow_runs": {"state": {"name": {"any_": ["Late"]}}}, "work_pools": {"name": {"any_": [pool]}}}
+    return int((await client.request("POST", "/flow_runs/count", json=wanted)).json())
 
 
 async def _blocks(client: PrefectClient) -> list[Saved]:

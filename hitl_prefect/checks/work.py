@@ -38,8 +38,11 @@ def _pool(name: str, pool: Pool) -> Check:
     if not pool.workers:
         found = "no worker is online: what is started or answered there stands still"
         return Check(what=what, state="fail", found=found, follows=f"start one: {_worker(name, pool.kind)}")
-    workers = "1 worker is" if pool.workers == 1 else f"{pool.workers} workers are"
-    return Check(what=what, state="ok", found=f"{workers} online, of type {pool.kind}")
+    workers = f"{'1 worker is' if pool.workers == 1 else f'{pool.workers} workers are'} online, of type {pool.kind}"
+    if pool.late:
+        follows = "start another worker, or raise its --limit"
+        return Check(what=what, state="warn", found=f"{workers}, and {pool.late} runs are late", follows=follows)
+    return Check(what=what, state="ok", found=workers)
 
 
 def _missing(name: str) -> Check:

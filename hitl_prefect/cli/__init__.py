@@ -56,7 +56,7 @@ _COMMANDS = {
     ),
     "worker:worker": "Run the reviews that people have answered, in this process, until Ctrl-C.",
     "automations:init_automations": (
-        "Have people told about reviews: one automation of Prefect per event, safe to run twice."
+        "Have people told about reviews and alarms: one automation of Prefect per event, safe to run twice."
     ),
 }
 """Where each command stands below `hitl_prefect.cli`, and the first paragraph of its docstring."""

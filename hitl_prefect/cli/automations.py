@@ -5,18 +5,17 @@ from typing import Annotated
 from cyclopts import Parameter
 from pydantic import TypeAdapter, ValidationError
 
-from hitl_prefect.automations import asave_automations
+from hitl_prefect.automations import TOLD, asave_automations
 from hitl_prefect.cli.printing import AsJson, print_json, say, table
 from hitl_prefect.models import TaskName, as_slug
-from hitl_prefect.notices import EVENTS
 
 __all__ = ["init_automations"]
 
 
 def _check(_hint: object, text: str) -> None:
-    unknown = [name for name in text.split(",") if name not in EVENTS]
+    unknown = [name for name in text.split(",") if name not in TOLD]
     if unknown:
-        raise ValueError(f"{unknown[0]!r} is no event: choose of {','.join(EVENTS)}")
+        raise ValueError(f"{unknown[0]!r} is no event: choose of {','.join(TOLD)}")
 
 
 def _check_task(_hint: object, text: str | None) -> None:
@@ -31,21 +30,22 @@ async def init_automations(
     *,
     block: str,
     task: Annotated[str | None, Parameter(validator=_check_task)] = None,
-    on: Annotated[str, Parameter(validator=_check)] = "opened,reminded,widened,escalated,overdue",
+    on: Annotated[str, Parameter(validator=_check)] = "opened,reminded,widened,escalated,overdue,drift-alarm",
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     json: AsJson = False,
 ) -> int:
-    """Have people told about reviews: one automation of Prefect per event, safe to run twice.
+    """Have people told about reviews and alarms: one automation of Prefect per event, safe to run twice.
 
     Args:
         block: The saved notification block that sends, as TYPE/NAME: slack-webhook/reviewers.
-        task: Only reviews of this task. Default: of every task.
-        on: What is told, with commas between: opened, reminded, widened, escalated, overdue, settled.
+        task: Only of this task. Default: of every task.
+        on: What is told, with commas between: opened, reminded, widened, escalated, overdue, settled, policy-changed,
+            drift-alarm, batch-ended.
         dry_run: Only say what would be done.
         json: Print JSON.
     """
     planned = await asave_automations(
-        block, on=[event for event in EVENTS if event in on.split(",")], task=task, dry_run=dry_run
+        block, on=[told for told in TOLD if told in on.split(",")], task=task, dry_run=dry_run
     )
     if json:
         print_json({"automations": planned})

@@ -107,6 +107,7 @@ def test_what_is_amiss_is_named_with_the_next_step(what, changes, state, found, 
     [
         ({"workers": 0}, "fail", "`prefect worker start --pool hitl`"),
         ({"workers": 0, "kind": "hitl"}, "fail", "`hitl worker --pool hitl`"),
+        ({"late": 7}, "warn", "start another worker"),
         ({"is_paused": True}, "fail", "`prefect work-pool resume hitl`"),
         ({"workers": 0, "kind": "ecs:push", "needs_worker": False}, "ok", ""),
     ],
