@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import ArtifactCreate
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import TERMINAL_STATES
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging import get_logger
 
@@ -20,7 +20,7 @@ from hitl_prefect.outcomes import Settlement
 from hitl_prefect.signposts import WAITING, batch_tag, decision_tag
 from hitl_prefect.together import Together
 
-__all__ = ["ENDED", "SUMMARY", "abatch_summary", "artifact_key", "atell_batch_end", "reviews_by_state"]
+__all__ = ["ENDED", "SUMMARY", "Standing", "artifact_key", "astanding", "atell_batch_end"]
 
 SUMMARY = "hitl-batch-summary"
 """The row of the batch's flow run that holds its summary; once it is there, all reviews are open."""
@@ -46,19 +46,29 @@ async def atell_batch_end(client: PrefectClient, batch_run_id: str, batch: str) 
     return looked.batch in await _looks.setdefault(client, Together(_look)).give(looked)
 
 
-async def abatch_summary(client: PrefectClient, run_id: UUID) -> BatchSummary | None:
-    """The summary of the batch that a flow run has resolved, with how its reviews ended so far; `None`: it has none."""
+class Standing(NamedTuple):
+    """How a batch stands."""
+
+    summary: BatchSummary
+    """With how its reviews ended, once all have."""
+    open: int
+    """Reviews in flow runs of their own that have not ended."""
+    lost: int
+    """Those whose flow run failed, crashed or was cancelled."""
+
+
+async def astanding(client: PrefectClient, run_id: UUID) -> Standing | None:
+    """How the batch stands that a flow run has resolved; `None` where it has resolved none."""
     found = await read_row(client, run_id, SUMMARY)
     if found is None:
         return None
     summary = BatchSummary.model_validate_json(found[0])
-    return summary.model_copy(update={"people": await _people(client, summary.batch)})
-
-
-async def reviews_by_state(client: PrefectClient, batch: str) -> dict[str, int]:
-    """How many flow runs of a batch's reviews are in each type of state, such as `PAUSED`."""
-    counted = {kind.value: {"state": {"type": {"any_": [kind.value]}}} for kind in StateType}
-    return {kind: count for kind, state in counted.items() if (count := await _count_where(client, batch, state))}
+    ended = sorted(kind.value for kind in TERMINAL_STATES)
+    left = await _count_where(client, summary.batch, {"type": {"not_any_": ended}})
+    bad = [kind for kind in ended if kind != "COMPLETED"]
+    lost = await _count_where(client, summary.batch, {"type": {"any_": bad}})
+    people = {} if left else await _people(client, summary.batch)
+    return Standing(summary.model_copy(update={"people": people}), left, lost)
 
 
 class _Look(NamedTuple):
@@ -110,12 +120,11 @@ async def _people(client: PrefectClient, batch: str) -> dict[str, int]:
 
 async def _count(client: PrefectClient, batch: str, tag: str) -> int:
     # Who cancels a review that waits leaves its tags as they are.
-    state = {"type": {"not_any_": ["CANCELLED"]}}
-    return await _count_where(client, batch, {"state": state}, tag)
+    return await _count_where(client, batch, {"type": {"not_any_": ["CANCELLED"]}}, tag)
 
 
-async def _count_where(client: PrefectClient, batch: str, where: dict[str, Any], *tags: str) -> int:
-    wanted = {"flow_runs": {"tags": {"all_": [batch_tag(batch), *tags]}, **where}}
+async def _count_where(client: PrefectClient, batch: str, state: dict[str, Any], *tags: str) -> int:
+    wanted = {"flow_runs": {"tags": {"all_": [batch_tag(batch), *tags]}, "state": state}}
     found = await client.request("POST", "/flow_runs/count", json=wanted)
     return int(found.raise_for_status().json())
 

@@ -13,11 +13,11 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.utilities.asyncutils import run_coro_as_sync
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from hitl_prefect.connecting import open_client
-from hitl_prefect.detached.batch_ends import abatch_summary, reviews_by_state
-from hitl_prefect.errors import ServerUnreachable, UnknownRun
+from hitl_prefect.detached.batch_ends import astanding
+from hitl_prefect.errors import ConfigError, ServerUnreachable, UnknownRun
 from hitl_prefect.inert import visible
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.triggering.ending import Decided, Ending
@@ -32,7 +32,6 @@ _AWAY_S = 600.0
 """How long a server may be away, such as for an update, while somebody waits."""
 _ROWS = 200
 _OUTCOME = re.compile(r"hitl-[0-9a-f]{16}-outcome")
-_ENDED_BADLY = ("FAILED", "CRASHED", "CANCELLED")
 
 
 async def await_ending(
@@ -50,6 +49,7 @@ async def await_ending(
 
     Raises:
         UnknownRun: If there is no such run.
+        ConfigError: If a newer release has written what was decided.
         ServerUnreachable: If no Prefect server answers at first, or it was away for ten minutes.
     """
     begun = time.monotonic()
@@ -83,6 +83,7 @@ async def aread_ending(run_id: UUID) -> Ending:
 
     Raises:
         UnknownRun: If there is no such run.
+        ConfigError: If a newer release has written what was decided.
         ServerUnreachable: If no Prefect server answers.
     """
     async with open_client() as client:
@@ -111,13 +112,16 @@ def _state_of(run: FlowRun) -> dict[str, str]:
 
 
 async def _with_what_was_decided(client: PrefectClient, stands: Ending) -> Ending:
-    summary = await abatch_summary(client, stands.run_id)
-    if summary is None:
+    try:
+        if batch := await astanding(client, stands.run_id):
+            facts = {"batch": batch.summary, "reviews_open": batch.open, "reviews_lost": batch.lost}
+            return stands.model_copy(update=facts)
         return stands.model_copy(update={"decided": tuple([one async for one in _decided(client, stands.run_id)])})
-    by_state = await reviews_by_state(client, summary.batch)
-    lost = sum(count for state, count in by_state.items() if state in _ENDED_BADLY)
-    left = sum(by_state.values()) - lost - by_state.get("COMPLETED", 0)
-    return stands.model_copy(update={"batch": summary, "reviews_open": left, "reviews_lost": lost})
+    except ValidationError as exc:
+        raise ConfigError(
+            f"flow run {stands.run_id} holds an outcome that cannot be read, {exc.error_count()} fields do not fit: "
+            "a newer release wrote it; update hitl_prefect here"
+        ) from None
 
 
 async def _decided(client: PrefectClient, run_id: UUID) -> AsyncIterator[Decided]:
