@@ -51,6 +51,7 @@ def soak_site() -> Iterator[SoakSite]:
         server = stack.enter_context(prefect_server(folder / "prefect"))
         keys = dict(zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), _KEYS, strict=True))
         env = server.env | model_settings(model) | keys | {"AWS_EC2_METADATA_DISABLED": "true"}
+        env |= {"HITL_ALLOWED_HOSTS": "127.0.0.1"}
         store = stack.enter_context(_store(folder, endpoint))
         worker = stack.enter_context(Program(["-m", "hitl_prefect", "worker"], env, folder / "worker.log"))
         url = f"s3://{_BUCKET}?endpoint_url=http://{endpoint}&region=us-east-1"

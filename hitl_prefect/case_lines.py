@@ -2,7 +2,7 @@
 
 import math
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, BinaryIO, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
@@ -12,7 +12,7 @@ from hitl_prefect.answers import problems_of
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.inert import short
-from hitl_prefect.messages import Message, conversation
+from hitl_prefect.messages import Image, Message, conversation
 from hitl_prefect.models import Case, CaseId, TaskName, as_slug
 
 __all__ = ["LONGEST_BYTES", "SHOWN", "BadLine", "Common", "Line", "Read", "json_cases", "lines_of"]
@@ -135,9 +135,11 @@ class Common(Frozen):
     def read(self, number: int, fields: Mapping[str, Any], shown: object) -> Read:
         """The case that the fields of a line tell; `shown` is what stands there, for people."""
         try:
-            return number, self._case(_CaseLine.model_validate(dict(fields)))
+            case = self._case(_CaseLine.model_validate(dict(fields)))
         except ValidationError as exc:
             return BadLine.of(number, shown, *problems_of(exc))
+        problems = tuple(_astray(case.messages))
+        return BadLine.of(number, shown, *problems) if problems else (number, case)
 
     def adopted(self, number: int, case: Case) -> Read:
         """A case that is one already, with what all have in common."""
@@ -167,6 +169,18 @@ class Common(Frozen):
             yield f"answer: it is {case.answer!r}, and that of the others is {self.answer!r}"
         if any(isinstance(fact, float) and not math.isfinite(fact) for fact in case.metadata.values()):
             yield "metadata: a number in it is not finite"
+        for prompt in (case.prompt, *case.variants):
+            yield from _astray(conversation(prompt))
+
+
+def _astray(messages: Iterable[Message]) -> Iterator[str]:
+    """Images that lead where no case may."""
+    images = (piece for one in messages for piece in one.pieces if isinstance(piece, Image))
+    for image in images:
+        try:
+            image.address()
+        except ConfigError as exc:
+            yield f"messages: {exc}"
 
 
 def json_cases(file: BinaryIO, common: Common) -> Iterator[Read]:

@@ -4,11 +4,12 @@ Prefect renders a form's description as markdown, loads remote images and keeps 
 never write into that; its words stand in code, behind a fence longer than any run of backticks among them.
 """
 
+import json
 import re
 import textwrap
 import unicodedata
 
-__all__ = ["code_span", "cut", "fence", "folded", "short", "visible"]
+__all__ = ["code_span", "cut", "fence", "folded", "short", "visible", "visible_json"]
 
 _SHOWN = {"\n", "\t"}
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -27,6 +28,17 @@ def visible(text: str) -> str:
         return text
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(_written_out(character) for character in lines)
+
+
+def visible_json(text: str) -> str:
+    r"""JSON text that says the same, with undrawn characters as JSON's escapes.
+
+    >>> print(visible_json('{"a": "b\u202ec\u009b31m"}'))
+    {"a": "b\u202ec\u009b31m"}
+    """
+    if text.isascii() and "\x7f" not in text:  # all else that ASCII has of them is escaped already
+        return text
+    return "".join(one if _is_drawn(one) else json.dumps(one)[1:-1] for one in text)
 
 
 def fence(text: str) -> str:
@@ -93,10 +105,14 @@ def short(text: str, limit: int = 200) -> str:
 
 
 def _written_out(character: str) -> str:
-    if character in _SHOWN or unicodedata.category(character) not in _HIDDEN or character == _EMOJI_JOINER:
+    if _is_drawn(character):
         return character
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _is_drawn(character: str) -> bool:
+    return character in _SHOWN or unicodedata.category(character) not in _HIDDEN or character == _EMOJI_JOINER
 
 
 def _longest_run(text: str) -> int:

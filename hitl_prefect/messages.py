@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.frozen import Frozen
+from hitl_prefect.hosts import check_address
 
 __all__ = ["Image", "MediaType", "Message", "conversation"]
 
@@ -76,6 +77,17 @@ class Image(Frozen):
             return cls.from_bytes(Path(path).read_bytes())
         except OSError as exc:
             raise ConfigError(f"cannot read the image {str(path)!r}: {exc}") from exc
+
+    def address(self) -> str | None:
+        """Where the provider fetches it; `None` where the image holds the picture itself.
+
+        Raises:
+            ConfigError: If `HITL_ALLOWED_HOSTS` does not allow the host: a server of the private network would fetch
+                what only that can reach.
+        """
+        if self.url is not None:
+            check_address(self.url, what="an image")
+        return self.url
 
     def describe(self) -> str:
         """The image in words, for people and logs: never the picture itself."""

@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError
 
 from hitl_prefect._version import __version__
 from hitl_prefect.errors import HitlError
+from hitl_prefect.inert import visible
 
 __all__ = ["app", "main"]
 
@@ -87,5 +88,6 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    sys.stderr.write(f"hitl: {message}\n")
+    # Messages name cases, people and files, and quote what was typed.
+    sys.stderr.write(visible(f"hitl: {message}\n"))
     return code

@@ -9,6 +9,8 @@ from cyclopts import Parameter
 from pydantic import BaseModel
 from pydantic_core import to_json
 
+from hitl_prefect.inert import visible, visible_json
+
 __all__ = ["AsJson", "print_json", "progress", "say", "say_aside", "say_markdown", "table", "write"]
 
 AsJson = Annotated[bool, Parameter(name="--json", negative=())]
@@ -46,8 +48,8 @@ def write(text: str, *, aside: bool = False) -> None:
 
 
 def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, Any]) -> None:
-    """Print a value as indented JSON."""
-    say(to_json(value, indent=2).decode())
+    """Print a value as indented JSON; what a terminal would obey, and not show, is written as JSON's own escapes."""
+    say(visible_json(to_json(value, indent=2).decode()))
 
 
 @contextmanager
@@ -86,4 +88,5 @@ def _cell(value: object) -> str:
     if value is None:
         return "-"
     # A row is one line, whatever somebody typed: else a name could forge the rows below it.
-    return f"{value:.2f}" if isinstance(value, float) else str(value).replace("\n", "\\n").replace("\t", "\\t")
+    shown = f"{value:.2f}" if isinstance(value, float) else visible(str(value))
+    return shown.replace("\n", "\\n").replace("\t", "\\t")

@@ -63,7 +63,7 @@ def _block(piece: str | Image) -> "TextBlockParam | ImageBlockParam":
         return {"type": "text", "text": piece}
     if piece.data is not None and piece.media_type is not None:
         return {"type": "image", "source": {"type": "base64", "media_type": piece.media_type, "data": piece.data}}
-    return {"type": "image", "source": {"type": "url", "url": piece.url or ""}}
+    return {"type": "image", "source": {"type": "url", "url": piece.address() or ""}}
 
 
 @lru_cache(maxsize=256)

@@ -91,7 +91,8 @@ async def _closing(mine: _OfLoop, endpoint: Endpoint, kept: _Kept) -> AsyncGener
 def sending(endpoint: Endpoint) -> dict[str, Any]:
     """How a client sends, for the `DefaultAsyncHttpxClient` of its SDK: 1,000 connections, all of them kept alive."""
     timeout = httpx2.Timeout(endpoint.timeout_s, connect=min(_CONNECT_S, endpoint.timeout_s))
-    return {"verify": _certificates(), "limits": _LIMITS, "timeout": timeout}
+    # No redirect: it would lead this machine, with the prompt and perhaps the key, to wherever the answer says.
+    return {"verify": _certificates(), "limits": _LIMITS, "timeout": timeout, "follow_redirects": False}
 
 
 @cache

@@ -33,4 +33,4 @@ def _made_once(answer: AnswerType, ask_confidence: bool) -> StrictSchema:
 
 def address(image: Image) -> str:
     """Where the image is, or the image itself as a `data:` address."""
-    return image.url or f"data:{image.media_type};base64,{image.data}"
+    return image.address() or f"data:{image.media_type};base64,{image.data}"

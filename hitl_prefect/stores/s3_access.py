@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from hitl_prefect.errors import ConfigError
+from hitl_prefect.stores.peers import look_at_peers
 
 __all__ = ["PerProcess", "S3Access"]
 
@@ -54,6 +55,8 @@ class S3Access:
     """Arguments of `botocore.config.Config`; they win over ours."""
     credentials: Any = field(default=None, repr=False)
     """Anything with `get_boto3_session()`, in place of the keys above."""
+    is_untrusted: bool = field(default=False, repr=False)
+    """Whether `endpoint_url` may be somebody else's words: then only hosts are connected to that are allowed."""
 
     def __post_init__(self) -> None:
         for name in ("aws_secret_access_key", "aws_session_token"):
@@ -91,7 +94,7 @@ class S3Access:
             raise ConfigError(f"verify names no file: {self.verify!r}; give the CA certificate of the store, as PEM")
         try:
             session = self._session()
-            return session.client(
+            client = session.client(
                 "s3",
                 endpoint_url=self.endpoint_url,
                 region_name=self.region or session.region_name or "us-east-1",
@@ -102,6 +105,9 @@ class S3Access:
             raise ConfigError(
                 f"no S3 client can be made ({type(exc).__name__}): check endpoint_url, region, profile and config"
             ) from exc
+        if self.is_untrusted and self.endpoint_url:
+            look_at_peers(client, self.endpoint_url)
+        return client
 
     def _session(self) -> Any:
         import boto3

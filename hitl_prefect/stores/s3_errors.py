@@ -79,6 +79,9 @@ def _from_answer(exc: Any, what: str) -> StoreError:
 def _from_transport(exc: Any, what: str) -> HitlError:
     from botocore import exceptions as sdk
 
+    ours = exc.kwargs.get("error")
+    if isinstance(ours, ConfigError):  # the address that was connected to is not allowed
+        return ours
     if isinstance(exc, sdk.NoCredentialsError | sdk.PartialCredentialsError | sdk.CredentialRetrievalError):
         return StoreDenied(f"no keys for {what}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile")
     if isinstance(exc, sdk.SSLError) and _is_untrusted(exc):

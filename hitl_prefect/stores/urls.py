@@ -4,6 +4,7 @@ import re
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from hitl_prefect.errors import ConfigError
+from hitl_prefect.hosts import check_address
 from hitl_prefect.protocols import Store
 from hitl_prefect.stores.folder import FolderStore
 from hitl_prefect.stores.s3 import S3Store
@@ -33,10 +34,12 @@ def store_for(url: str) -> Store:
         url: `folder:PATH`, or `s3://bucket/prefix` with any of `endpoint_url`, `region`, `verify` (a CA file, `true`
             or `false`), `addressing_style`, `atomic_create` (`true` or `false`), `lock_days`, `lock_mode` and
             `versioned` (`true` or `false`) as parameters. The S3 keys come from the standard AWS environment and
-            configuration.
+            configuration. A URL may have come in as a parameter, so that its endpoint must be public, or among
+            `HITL_ALLOWED_HOSTS`; that of a block or of `AWS_ENDPOINT_URL` may be anywhere.
 
     Raises:
-        ConfigError: If the URL names no store or holds a secret, which the message does not repeat.
+        ConfigError: If the URL names no store, an endpoint that is not allowed, or holds a secret, which the message
+            does not repeat.
 
     >>> store_for("s3://outcomes/team-a?endpoint_url=https://s3.example.org").url
     's3://outcomes/team-a?endpoint_url=https://s3.example.org'
@@ -68,7 +71,7 @@ def _s3_store(parts: SplitResult) -> S3Store:
     if unknown := sorted(given.keys() - set(_PARAMETERS)):
         known = ", ".join(_PARAMETERS)
         raise ConfigError(f"store URL with {len(unknown)} unknown parameter(s); known are {known}; {_NO_SECRETS}")
-    return S3Store(
+    store = S3Store(
         bucket=parts.netloc,
         prefix=unquote(parts.path).strip("/"),
         endpoint_url=given.get("endpoint_url"),
@@ -79,7 +82,13 @@ def _s3_store(parts: SplitResult) -> S3Store:
         lock_days=_days(given.get("lock_days")),
         lock_mode=given.get("lock_mode", "GOVERNANCE"),  # type: ignore[arg-type]  # checked by the store
         versioned=_bool("versioned", given.get("versioned")) or False,
+        is_untrusted=True,
     )
+    if store.endpoint_url is not None:
+        check_address(
+            store.endpoint_url, what="endpoint_url of the store", instead="save the endpoint in a store block"
+        )
+    return store
 
 
 def _truth(text: str) -> bool | str:

@@ -32,6 +32,8 @@ def as_parquet():
 def keys(monkeypatch):
     """The keys of a server in the environment, where the URL of a source finds them."""
 
+    monkeypatch.setenv("HITL_ALLOWED_HOSTS", "127.0.0.1")
+
     def given(server):
         for name, value in server.env.items():
             if name != "AWS_ENDPOINT_URL":
