@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import inspect
 import json
 import sys
 from functools import reduce
@@ -10,6 +11,7 @@ from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
 
 from hitl_prefect.errors import ConfigError
+from hitl_prefect.inert import short
 
 __all__ = ["answer_named", "name_of_answer"]
 
@@ -51,16 +53,29 @@ def answer_named(name: str) -> Any:
     """
     if name in _PLAIN:
         return _PLAIN[name]
-    if name.startswith(_CHOICES):
-        return Literal[tuple(json.loads(name.removeprefix(_CHOICES)))]
-    place, _, inner = name.rpartition(":")
     try:
-        return reduce(getattr, inner.split("."), _module(place))
-    except (ImportError, AttributeError, OSError, SyntaxError) as exc:
+        return _choices(name) if name.startswith(_CHOICES) else _found(name)
+    except (ImportError, AttributeError, OSError, RecursionError, SyntaxError, TypeError, ValueError) as exc:
         raise ConfigError(
-            f"the answer type {name!r} is not found here ({exc}): start the worker in the folder of the project that "
-            "opened the review, with the same code"
+            f"the answer type {short(name)!r} is not found here ({exc}): start the worker in the folder of the project "
+            "that opened the review, with the same code"
         ) from exc
+
+
+def _choices(name: str) -> Any:
+    choices = json.loads(name.removeprefix(_CHOICES))
+    if not isinstance(choices, list) or not choices or any(type(one) not in _WRITTEN for one in choices):
+        raise ValueError("it lists no choices")
+    return Literal[tuple(choices)]
+
+
+def _found(name: str) -> Any:
+    """What stands under a name; a function is none, since pydantic would call it with what somebody answers."""
+    place, _, inner = name.rpartition(":")
+    found = reduce(getattr, inner.split("."), _module(place))
+    if inspect.isroutine(found) or inspect.ismodule(found):
+        raise TypeError(f"it is a {type(found).__name__} and no type")
+    return found
 
 
 def _importable(answer: Any) -> str:

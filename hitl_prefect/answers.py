@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, Field, JsonValue, RootModel, TypeAdapter, ValidationError, create_model
 from pydantic_core import from_json
 
+from hitl_prefect.bounds import unfit
 from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.frozen import Frozen
@@ -117,8 +118,11 @@ class AnswerType:
         """The Python value of JSON data.
 
         Raises:
-            ValueError: If the data does not fit the answer type.
+            ValueError: If the data does not fit the answer type, or is too deep: an outcome that holds it once more
+                inside a verdict could not be read back.
         """
+        if why := unfit(data):
+            raise ValueError(f"answer: {why}")
         return _only_value_errors(lambda: self.adapter.validate_json(canonical_bytes(data)))
 
     def as_json(self, value: Any) -> Any:

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from hitl_prefect.inert import cut
 
-__all__ = ["MAX_DEPTH", "MAX_TYPED_BYTES", "out_of_bounds", "within_bounds"]
+__all__ = ["MAX_DEPTH", "MAX_TYPED_BYTES", "out_of_bounds", "unfit", "walk", "within_bounds"]
 
 MAX_TYPED_BYTES = 1_000_000
 """What one answer may hold, as JSON in UTF-8, all fields together."""
@@ -32,7 +32,7 @@ def out_of_bounds(typed: dict[str, Any]) -> tuple[str, ...]:
     >>> out_of_bounds({"answer": {"total": float("nan")}})
     ('answer: NaN and infinity are no numbers that JSON can say; give a number',)
     """
-    errors = [f"{name}: {why}" for name, value in typed.items() if (why := _unfit(value))]
+    errors = [f"{name}: {why}" for name, value in typed.items() if (why := unfit(value))]
     if errors:
         return tuple(errors)
     sizes = {name: _size(value) for name, value in typed.items()}
@@ -50,14 +50,15 @@ def within_bounds(typed: dict[str, Any]) -> JsonValue:
     """
     if not out_of_bounds(typed):
         return typed
-    fits = {name: not _unfit(value) and _size(value) <= _KEPT_BYTES for name, value in typed.items()}
+    fits = {name: not unfit(value) and _size(value) <= _KEPT_BYTES for name, value in typed.items()}
     whole = {name: value for name, value in typed.items() if fits[name]}
     begun = {name: _beginning(value) for name, value in typed.items() if not fits[name]}
     return {**whole, "cut": begun}
 
 
-def _unfit(value: Any) -> str:
-    for inner, depth in _walk(value):
+def unfit(value: Any) -> str:
+    """Why a value is no JSON, or too deep to be kept; empty where it is fine."""
+    for inner, depth in walk(value):
         if depth > MAX_DEPTH:
             return f"more than {MAX_DEPTH} lists and objects stand inside each other; make it flatter"
         if isinstance(inner, float) and not math.isfinite(inner):
@@ -67,7 +68,7 @@ def _unfit(value: Any) -> str:
     return ""
 
 
-def _walk(value: Any) -> Iterator[tuple[Any, int]]:
+def walk(value: Any) -> Iterator[tuple[Any, int]]:
     """Every value and key with its depth; no recursion, since depth is what is looked for."""
     todo = [(value, 1)]
     while todo:

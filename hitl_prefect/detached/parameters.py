@@ -68,7 +68,7 @@ async def thaw(parameters: ReviewParameters) -> Detached:
     """
     try:
         return Detached.unpacked(json.loads(parameters.asked or await _fetched(parameters)))
-    except (ValueError, KeyError) as exc:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as exc:
         raise StoreError(
             f"case {parameters.case!r}: what its review is about was changed after it was opened, so nothing of it "
             "applies; delete the run and open the review again"
