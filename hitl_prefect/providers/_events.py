@@ -72,7 +72,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     """
     try:
         data = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
         raise CutOff("the reply is no JSON object, or was cut off")
