@@ -88,11 +88,21 @@ def review(
     policy: Policy,
     escalated_by: tuple[str, ...] | None = None,
     earlier: Generation | None = None,
+    group: tuple[str, ...] = (),
 ) -> Review:
     """The same as `areview`, for a flow that is not async."""
     # A plain function, not a flow: Prefect refuses to suspend a subflow.
     return run_coro_as_sync(
-        areview(case, generation, score, route, policy=policy, escalated_by=escalated_by, earlier=earlier)
+        areview(
+            case,
+            generation,
+            score,
+            route,
+            policy=policy,
+            escalated_by=escalated_by,
+            earlier=earlier,
+            group=group,
+        )
     )
 
 

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from inspect import signature
 
 import hitl_prefect
 
@@ -27,6 +28,14 @@ def test_every_public_name_is_there_and_sorted():
     """`__all__` is what the package promises."""
     assert hitl_prefect.__all__ == sorted(hitl_prefect.__all__)
     assert all(getattr(hitl_prefect, name) is not None for name in hitl_prefect.__all__)
+
+
+def test_twins_take_and_give_the_same():
+    """`resolve_case` and `aresolve_case`, and so on: what one takes the other takes as well."""
+    twins = [name for name in hitl_prefect.__all__ if f"a{name}" in hitl_prefect.__all__]
+    signatures = {name: signature(getattr(hitl_prefect, name)) for name in twins}
+
+    assert signatures == {name: signature(getattr(hitl_prefect, f"a{name}")) for name in twins}
 
 
 def test_importing_loads_no_sdk():
