@@ -10,6 +10,7 @@ ALL_TESTS := $(PYTEST) -n 2 --dist loadfile tests/unit tests/wire tests/contract
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
 
 .PHONY: demo test test-all check bench bench-scoring bench-throughput bench-inbox bench-labels bench-risk-budget
+.PHONY: docs docs-serve
 .PHONY: bench-automated bench-reviews bench-many bench-reading bench-scaled bench-soak screenshots clean
 
 demo: .venv/.demo
@@ -26,6 +27,13 @@ check: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+# Fails on a broken link or anchor, a page outside the navigation, and what a docstring refers to in vain.
+docs: .venv/.docs
+	$(BIN)/python -m website
+
+docs-serve: .venv/.docs
+	$(BIN)/python -m zensical serve $(ARGS)
 
 # With HITL_DATA alone all benchmarks run; ARGS are those of the whole plugin's, which then runs alone.
 bench: .venv/.dev
@@ -75,7 +83,7 @@ screenshots: .venv/.dev
 	HITL_FULL=1 HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest $$(grep -l 'import picture$$' tests/browser/test_*.py)
 
 clean:
-	rm -rf .venv build dist hitl-demo
+	rm -rf .venv build dist hitl-demo site .cache
 
 .venv/bin/python:
 	$(PYTHON) -m venv --without-pip .venv
@@ -87,3 +95,7 @@ clean:
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) --editable '.[learn,dev]'
 	touch $@ .venv/.demo
+
+.venv/.docs: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) --editable '.[docs]'
+	touch $@

@@ -12,7 +12,7 @@ from pytest_examples import CodeExample, EvalExample, find_examples
 from hitl_prefect.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 
 
 @pytest.mark.parametrize("example", list(find_examples(*PAGES)), ids=str)
