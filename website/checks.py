@@ -14,6 +14,9 @@ __all__ = ["problems_of"]
 
 _LOADED = {"iframe": "src", "img": "src", "link": "href", "script": "src", "source": "src", "video": "src"}
 """What a browser fetches by itself, and the attribute that says from where."""
+_IMPORTS = re.compile(r"^from (hitl_prefect\.[\w.]+) import ([\w, ]+)$", re.MULTILINE)
+_WIDGETS = {"glightbox", "mermaid", "pyodide"}
+"""Classes of elements for which the theme's script fetches a library from elsewhere."""
 _CSS_LOADS = re.compile(r"(?:url\(\s*|@import\s+)[\"']?((?:https?:)?//[^\s\"')]+)")
 
 
@@ -36,6 +39,9 @@ class _Page(HTMLParser):
         self.titles += tag == "h1"
         self.anchors |= {given[name] for name in ("id", "name") if name in given}
         self.links |= {given["href"]} if tag == "a" and "href" in given else set()
+        self.loads |= {
+            f"https://unpkg.com/{widget}" for widget in _WIDGETS.intersection(given.get("class", "").split())
+        }
         self.loads |= {given[_LOADED[tag]]} if _LOADED.get(tag) in given else set()
         if tag == "meta" and given.get("name") == "description":
             self.description = given.get("content", "")
@@ -49,7 +55,7 @@ def problems_of(root: Path, site: Path) -> list[str]:
         site: Where the builder put the pages.
     """
     pages = {path: _read(path) for path in sorted(site.rglob("*.html"))}
-    return [*_nav_problems(root), *_page_problems(site, pages), *_name_problems(pages), *_style_problems(site)]
+    return [*_nav_problems(root), *_page_problems(site, pages), *_name_problems(root, pages), *_style_problems(site)]
 
 
 def _read(path: Path) -> _Page:
@@ -97,13 +103,20 @@ def _leads_somewhere(path: Path, url: str, pages: Mapping[Path, _Page]) -> bool:
     return not parts.fragment or unquote(parts.fragment) in pages[target].anchors
 
 
-def _name_problems(pages: Mapping[Path, _Page]) -> Iterator[str]:
-    """Public names that no page of the reference tells about; twins are told with their other half."""
+def _name_problems(root: Path, pages: Mapping[Path, _Page]) -> Iterator[str]:
+    """Names that no page of the reference tells about; twins are told with their other half."""
     anchors = set[str]().union(*(page.anchors for page in pages.values()))
-    public = {*hitl_prefect.__all__} - {"__version__"}
-    twins = {f"a{name}" for name in public}
-    untold = (name for name in sorted(public - twins) if f"hitl_prefect.{name}" not in anchors)
-    yield from (f"no page of docs/reference holds `::: hitl_prefect.{name}`" for name in untold)
+    public = {f"hitl_prefect.{name}" for name in hitl_prefect.__all__ if name != "__version__"}
+    twins = {f"hitl_prefect.a{name.removeprefix('hitl_prefect.')}" for name in public}
+    untold = sorted((public - twins | _shown_names(root)) - anchors)
+    yield from (f"no page of docs/reference holds `::: {name}`" for name in untold)
+
+
+def _shown_names(root: Path) -> set[str]:
+    """What the pages and the flows import from modules of the package."""
+    shown = (path.read_text("utf-8") for path in (*root.glob("docs/**/*.md"), *root.glob("flows/*.py")))
+    imports = (found for text in shown for found in _IMPORTS.findall(text))
+    return {f"{module}.{name.strip()}" for module, names in imports for name in names.split(",")}
 
 
 def _style_problems(site: Path) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Every example of the README and the docs runs."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from traceback import walk_tb
 import pytest
 from pytest_examples import CodeExample, EvalExample, find_examples
 
+from hitl_prefect.cli import app
 from hitl_prefect.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +48,14 @@ def test_no_link_leads_nowhere(page):
     links = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text("utf-8"))
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_of_hitl_is_one_that_it_takes(page):
+    """With these options and arguments; nothing is run."""
+    text = page.read_text("utf-8").replace("\\\n", " ")
+    for line in re.findall(r"^\$ (?:\S+=\S+ )*(?:\.venv/bin/)?hitl (.*)$", text, re.MULTILINE):
+        app.parse_args(shlex.split(line, comments=True), exit_on_error=False, print_error=False)
 
 
 def test_the_ten_lines_of_the_readme_resolve_a_case(site, model, tmp_path):

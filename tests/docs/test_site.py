@@ -70,7 +70,7 @@ def test_checks_name_what_is_wrong_with_a_page(tmp_path):
     (site / "index.html").write_text(GOOD.format('<a href="a/#nothing">a</a><a href="b/">b</a><a href="a/#top">c</a>'))
     (site / "a").mkdir()
     (site / "a" / "index.html").write_text(
-        '<h1 id="top">A</h1><h1>B</h1><script src="https://cdn.example/x.js"></script>'
+        '<h1 id="top">A</h1><h1>B</h1><script src="https://cdn.example/x.js"></script><pre class="mermaid">'
     )
     (site / "style.css").write_text("@import url('//fonts.example/x.css'); a { background: url(own.png) }")
 
@@ -78,6 +78,7 @@ def test_checks_name_what_is_wrong_with_a_page(tmp_path):
         "docs/lost.md is in no line of `nav` in zensical.toml: add one",
         "`nav` in zensical.toml names 'gone.md', which is not in docs/",
         "a/index.html loads https://cdn.example/x.js from elsewhere",
+        "a/index.html loads https://unpkg.com/mermaid from elsewhere",
         "a/index.html has 2 titles (h1) instead of one",
         "a/index.html has no description: let a paragraph follow the title",
         "index.html: a/#nothing leads nowhere",
@@ -87,12 +88,14 @@ def test_checks_name_what_is_wrong_with_a_page(tmp_path):
 
 
 def test_a_public_name_without_a_place_in_the_reference_is_named(tmp_path):
-    """A twin is told about by its other half."""
-    site = project(tmp_path, nav='["index.md"]', pages={"index.md": ""})
+    """Also one of a module that an example imports; a twin is told about by its other half."""
+    example = "from hitl_prefect.stores import FolderStore, store_for"
+    site = project(tmp_path, nav='["index.md"]', pages={"index.md": f"```python\n{example}\n```\n"})
     (site / "index.html").write_text(GOOD.format('<h2 id="hitl_prefect.Case"></h2>'))
     problems = problems_of(tmp_path, site)
 
     assert "no page of docs/reference holds `::: hitl_prefect.resolve_case`" in problems
+    assert "no page of docs/reference holds `::: hitl_prefect.stores.store_for`" in problems
     assert not [problem for problem in problems if "aresolve_case" in problem or "prefect.Case`" in problem]
 
 
