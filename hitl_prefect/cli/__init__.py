@@ -21,6 +21,7 @@ app = App(
 )
 _COMMANDS = {
     "demo:demo": "Send support messages through a real Prefect server; a person decides where the model is unsure.",
+    "init:init": "Lay out a project of your own: flows, blocks, deployments, one example with its test, and CI.",
     "asking:ask": "Ask a model once, and show how sure each scorer is of its answer. Nothing is stored.",
     "doctor:doctor": "Check what a deployment needs; exit code 1 where something must be changed.",
     "inbox:inbox": (
