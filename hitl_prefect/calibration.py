@@ -4,6 +4,7 @@ Learn then Test: every threshold of a fixed grid is tested, the strict ones firs
 and the bar is the most lenient threshold at which that is refuted. Thresholds are accepted with `>=`.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import pi
@@ -156,11 +157,15 @@ def _most_lenient(counts: Sequence[Count], allowed: dict[int, float], max_error:
 
 def _needed(counts: Sequence[Count], max_error: float, delta: float) -> int:
     """The least number of further labels without an error that would give a bar."""
-    # Fewer than these are too few anywhere, even without an error.
-    fewest = fewest_without_error(max_error, delta) - max(count.labels for count in counts)
-    further, found = max(0, fewest - 1), None
-    while found is None:
-        further += 1
+
+    def is_enough(further: int) -> bool:
         more = [Count(count.threshold, count.labels + further, count.errors) for count in counts]
-        found = _most_lenient(more, _allowed(more, max_error, delta), max_error)
-    return further
+        return _most_lenient(more, _allowed(more, max_error, delta), max_error) is not None
+
+    # Fewer than these are too few anywhere, even without an error.
+    too_few = max(0, fewest_without_error(max_error, delta) - max(count.labels for count in counts) - 1)
+    step = 1
+    # Where the surest cases of all are often wrong it takes tens of thousands: one by one that would be minutes.
+    while not is_enough(too_few + step):
+        too_few, step = too_few + step, 2 * step
+    return too_few + 1 + bisect_left(range(too_few + 1, too_few + step), True, key=is_enough)
