@@ -64,7 +64,12 @@ def test_it_requires_the_version_that_laid_it_out(pristine):
     """Together with the versions that it was tested with."""
     required = (pristine / "requirements.txt").read_text().split("\n")
 
-    assert required == ["--constraint constraints.txt", f"hitl_prefect[agents,learn,parquet]=={__version__}", "pytest", ""]
+    assert required == [
+        "--constraint constraints.txt",
+        f"hitl_prefect[agents,learn,parquet]=={__version__}",
+        "pytest",
+        "",
+    ]
 
 
 def test_its_ci_runs_the_two_commands_that_are_told(pristine, tmp_path):

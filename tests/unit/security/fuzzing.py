@@ -73,7 +73,7 @@ def almost(value):
 
 
 def named_in(value):
-    """Bytes of a file that nearly holds a JSON value: a place of it changed, bytes cut off or in its midst, or others."""
+    """Bytes of a file that nearly holds a JSON value: a place changed, bytes cut off or in its midst, or others."""
     whole = json.dumps(value).encode()
     cut = st.integers(0, len(whole)).map(lambda at: whole[:at])
     spoilt = st.tuples(st.integers(0, len(whole)), st.binary(max_size=6)).map(
