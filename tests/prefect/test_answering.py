@@ -7,6 +7,7 @@ import pytest
 from hitl_prefect.bounds import MAX_TYPED_BYTES
 from tests.prefect.flows.invoices import extract_invoice
 from tests.prefect.terminal import hitl
+from tests.servers.prefect import post
 
 DRAFT = {"vendor": "ACME", "total": 12.5, "notes": {}}
 BIG = "x" * 10_000_000
@@ -123,9 +124,9 @@ def test_the_server_refuses_what_the_form_does_not_allow(resident, waiting, body
 def test_what_only_the_flow_can_refuse_is_asked_again(resident, ask, body, says):
     """With the error above the form. What was typed stays readable: in the form, or where Prefect keeps it whole."""
     run = ask()
-    content, headers = f'{{"run_input": {body}}}', {"Content-Type": "application/json"}
     key = resident.run(run)["state"]["state_details"]["run_input_keyset"]["response"]
-    resident.api.post(f"/flow_runs/{run}/resume", content=content, headers=headers, timeout=60).raise_for_status()
+    sent = post(resident.api, f"/flow_runs/{run}/resume", f'{{"run_input": {body}}}'.encode(), timeout=60)
+    sent.raise_for_status()
     resident.go_on(run)
     told, size = resident.description(run), len(json.dumps(resident.form(run)))
     whole = resident.api.get(f"/flow_runs/{run}/input/{key}", timeout=60).json()

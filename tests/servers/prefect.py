@@ -14,10 +14,11 @@ __all__ = ["PrefectServer", "post", "prefect_server_fixture"]
 _PATIENCE_S = 30.0
 
 
-def post(api: httpx.Client, path: str, body: Any) -> httpx.Response:
-    """Post as Prefect's own client does it: SQLite that is locked for a moment answers 503."""
+def post(api: httpx.Client, path: str, body: Any, **options: Any) -> httpx.Response:
+    """Post as Prefect's own client does it: SQLite that is locked for a moment answers 503. Bytes are sent as JSON."""
+    sent = {"content": body, "headers": {"Content-Type": "application/json"}} if type(body) is bytes else {"json": body}
     until = time.monotonic() + _PATIENCE_S
-    while (response := api.post(path, json=body)).status_code == 503 and time.monotonic() < until:
+    while (response := api.post(path, **sent, **options)).status_code == 503 and time.monotonic() < until:
         time.sleep(0.25)
     return response
 
