@@ -6,6 +6,9 @@ PYTEST := $(BIN)/python -m pytest
 # Tests on Prefect servers would keep each other waiting; the rest takes half the time in two processes.
 ALL_TESTS := $(PYTEST) -n 2 --dist loadfile tests/unit tests/wire tests/contract hitl_prefect && \
   $(PYTEST) tests/prefect tests/browser tests/docs tests/benchmarks
+WORKFLOWS := $(wildcard hitl_prefect/data/init/.github/workflows/*.yml deployments/github/*.yml .github/workflows/*.yml)
+# A kustomization is for kubectl, and no resource of the cluster.
+MANIFESTS := $(filter-out %/kustomization.yaml,$(wildcard deployments/kubernetes/*.yaml))
 # --without-pip and pip's own --python: Debian ships venv without ensurepip.
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
 
@@ -27,6 +30,10 @@ check: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/hadolint deployments/Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deployments/compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/kubernetes-validate --strict --quiet $(MANIFESTS)
 
 # Fails on a broken link or anchor, a page outside the navigation, and what a docstring refers to in vain.
 docs: .venv/.docs

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.prefect.terminal import hitl
 
@@ -22,24 +23,63 @@ def run_in_project(site, *command):
 
 @pytest.fixture(scope="module")
 def deployed(site, tmp_path_factory):
-    """The blocks are saved twice and everything is deployed."""
+    """Everything is deployed, by the script; what it has saved is saved again and stays the same."""
     folder = tmp_path_factory.mktemp("outcomes")
     site.environment["HITL_FOLDER"] = str(folder)
-    saved = [run_in_project(site, "blocks/save_blocks.py") for _ in range(2)]
-    assert saved[0] == saved[1]
-    run_in_project(
-        site, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"
+    path = f"{Path(sys.executable).parent}:{site.environment['PATH']}"
+    done = subprocess.run(
+        [ROOT / "deployments" / "deploy.sh"],
+        env=site.environment | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=180,
     )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert run_in_project(site, "blocks/save_blocks.py") in done.stdout
     return folder
 
 
-def test_the_schedule_is_off_until_switched_on(site, deployed):
-    """Nothing runs because it was deployed; the upkeep alone is on."""
-    found = site.api.get("/deployments/name/resolve-case/resolve-case").json()
-    upkeep = site.api.get("/deployments/name/chase-reviews/chase-reviews").json()
+def test_everything_is_deployed_as_it_is_declared(site, deployed):
+    """Each flow with its schedules, limit, tags and parameters; nothing asks a model because it was deployed."""
+    declared = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())["deployments"]
+    found = [site.api.get(f"/deployments/name/{one['name']}/{one['name']}").json() for one in declared]
 
-    assert [(one["schedule"]["cron"], one["active"]) for one in found["schedules"]] == [("0 6 * * 1-5", False)]
-    assert [one["active"] for one in upkeep["schedules"]] == [True]
+    assert [as_declared(one) for one in found] == [
+        {
+            "name": one["name"],
+            "description": one["description"],
+            "entrypoint": one["entrypoint"],
+            "pool": "hitl",
+            "tags": one["tags"],
+            "parameters": one["parameters"],
+            "schedules": [
+                (plan.get("cron") or plan["interval"], plan.get("timezone", "UTC"), plan["active"])
+                for plan in one.get("schedules", ())
+            ],
+            "limit": (one["concurrency_limit"]["limit"], one["concurrency_limit"]["collision_strategy"]),
+        }
+        for one in declared
+    ]
+    active = {one["name"] for one in found if any(plan["active"] for plan in one["schedules"])}
+    assert active.isdisjoint({"resolve-case", "resolve-batch", "generate-later", "label-in-rounds"})
+
+
+def as_declared(deployment):
+    """What the server says of a deployment, in the words of prefect.yaml."""
+    plans = [(plan["schedule"], plan["active"]) for plan in deployment["schedules"]]
+    return {
+        "name": deployment["name"],
+        "description": deployment["description"],
+        "entrypoint": deployment["entrypoint"],
+        "pool": deployment["work_pool_name"],
+        "tags": deployment["tags"],
+        "parameters": deployment["parameters"],
+        "schedules": [(plan.get("cron") or plan["interval"], plan["timezone"], active) for plan, active in plans],
+        "limit": (
+            deployment["global_concurrency_limit"]["limit"],
+            deployment["concurrency_options"]["collision_strategy"],
+        ),
+    }
 
 
 def test_a_deployed_case_goes_all_the_way(site, deployed):
