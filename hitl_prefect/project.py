@@ -99,4 +99,6 @@ def _lay(path: Path, source: Path, *, dry_run: bool) -> Literal["create", "nothi
         # Exclusively: what came there since we looked stays as it is.
         with path.open("xb") as file:
             file.write(source.read_bytes())
+        # Scripts can be run.
+        path.chmod(path.stat().st_mode | source.stat().st_mode & 0o111)
     return "create"

@@ -10,7 +10,7 @@ from flows.resolve_case import resolve_one_case
 from hitl_prefect.blocks import OpenAIModel
 from hitl_prefect.models import Case
 from hitl_prefect.stores import FolderStore
-from tests.prefect.test_deployments import run_in_project
+from tests.prefect.test_deployments import pause_schedules, run_in_project
 from tests.servers.machine import wait_until
 from tests.wire.batch_server import BatchServer
 from tests.wire.loopback import Said
@@ -33,6 +33,7 @@ def server(site) -> Iterator[BatchServer]:
         run_in_project(
             site, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"
         )
+        pause_schedules(site)
         yield made
 
 

@@ -44,6 +44,7 @@ def test_a_project_holds_every_shipped_flow_block_and_deployment_and_the_example
         expected |= {f"{name}/{inside}": text for inside, text in files_in(place).items()}
 
     assert files_in(pristine) == {path: text for path, text in expected.items() if "__pycache__" not in path}
+    assert (pristine / "deployments" / "deploy.sh").stat().st_mode & 0o111 == 0o111
     assert {".gitignore", ".github/workflows/ci.yml", "flows/sort_messages.py"} < set(files_in(pristine))
 
 
