@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,12 @@ def pause_schedules(site):
     """So that the upkeep does not run among tests that know nothing of it."""
     for one in site.api.post("/deployments/filter", json={}).json():
         if one["schedules"]:
-            site.api.patch(f"/deployments/{one['id']}", json={"paused": True}).raise_for_status()
+            wait_until(partial(_paused, site, one["id"]), f"{one['name']} is paused")
+
+
+def _paused(site, deployment):
+    # SQLite that is locked for a moment answers 503.
+    return site.api.patch(f"/deployments/{deployment}", json={"paused": True}).is_success
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +46,7 @@ def deployed(site, tmp_path_factory):
         env=site.environment | {"PATH": path},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=280,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert run_in_project(site, "blocks/save_blocks.py") in done.stdout
