@@ -14,6 +14,7 @@ from prefect.client.orchestration import get_client
 
 from hitl_prefect.batch_summary import BatchSummary
 from hitl_prefect.calibrating import calibrate
+from hitl_prefect.chasing import remind_reviewers
 from hitl_prefect.detached.batch_ends import SUMMARY, atell_batch_end
 from hitl_prefect.journal import create_row
 from hitl_prefect.models import Promise
@@ -66,10 +67,13 @@ def test_each_step_of_a_review_holds_what_the_page_says(resident, ask):
     handed_over = ask(escalate_to=["chief"])
     resident.answer(handed_over, decision="escalate", reviewer="ada")
     resident.go_on(handed_over)
+    time.sleep(1.1)
+    with resident.connected():
+        remind_reviewers()
     for _ in range(2):
-        time.sleep(1.1)
         resident.chase()
         resident.go_on(silent)
+        time.sleep(1.1)
     found = [
         one
         for run, count in ((silent, 5), (handed_over, 2))
