@@ -1,11 +1,8 @@
-"""Every event that docs/events.md describes, as the server lists it, and the automations that are built on them."""
+"""Events about tasks and batches, as docs/events.md describes them, and the automations that are built on them."""
 
 import asyncio
 import json
-import re
-import time
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -14,32 +11,21 @@ from prefect.client.orchestration import get_client
 
 from hitl_prefect.batch_summary import BatchSummary
 from hitl_prefect.calibrating import calibrate
-from hitl_prefect.chasing import remind_reviewers
 from hitl_prefect.detached.batch_ends import SUMMARY, atell_batch_end
 from hitl_prefect.journal import create_row
 from hitl_prefect.models import Promise
 from hitl_prefect.outcomes import CaseRecord, outcome_key
 from hitl_prefect.stores.folder import FolderStore
+from tests.prefect.event_page import documented
 from tests.prefect.terminal import hitl
 from tests.servers.listening import mailbox
 from tests.servers.machine import wait_until
 from tests.servers.prefect import post
 from tests.unit.making import a_case, a_review, a_route, a_score, a_verdict, an_outcome
 
-PAGE = (Path(__file__).parents[2] / "docs/events.md").read_text("utf-8")
 BLOCK = "custom-webhook/owners"
 TASK = "drifting"
 PROMISE = Promise(max_error=0.05, confidence_level=0.9)
-OPTIONAL = {"prompt", "draft"}
-"""Only where a policy names them."""
-OF_SETTLED = {"decision", "decided_by"}
-
-
-def documented(section):
-    """The fields that the table below a heading names."""
-    table = PAGE.partition(f"## {section}\n")[2].partition("\n## ")[0]
-    first_cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
-    return {field for cell in first_cells for field in re.findall("`([a-z_]+)`", cell)}
 
 
 def events(resident, resource, count, **wanted):
@@ -51,45 +37,6 @@ def events(resident, resource, count, **wanted):
 
     wait_until(lambda: len(listed()) >= count, f"{count} events about {resource}", timeout_s=30)
     return listed()
-
-
-def test_each_step_of_a_review_holds_what_the_page_says(resident, ask):
-    """All six, over two reviews."""
-    silent = ask(
-        reviewers=["ada"],
-        widen_after_s=1,
-        widen_to=["bob"],
-        remind_after_s=[1],
-        deadline_s=2,
-        on_deadline="reject",
-        message_holds=["prompt", "draft"],
-    )
-    handed_over = ask(escalate_to=["chief"])
-    resident.answer(handed_over, decision="escalate", reviewer="ada")
-    resident.go_on(handed_over)
-    time.sleep(1.1)
-    with resident.connected():
-        remind_reviewers()
-    for _ in range(2):
-        resident.chase()
-        resident.go_on(silent)
-        time.sleep(1.1)
-    found = [
-        one
-        for run, count in ((silent, 5), (handed_over, 2))
-        for one in events(resident, f"hitl.review.{run}.{run}", count)
-    ]
-
-    page = documented("hitl.review")
-    assert {one["event"] for one in found} == {
-        f"hitl.review.{name}" for name in ("opened", "reminded", "widened", "escalated", "overdue", "settled")
-    }
-    assert {one["event"] for one in found} == set(re.findall(r"^\| `(hitl\.review\.[a-z]+)`", PAGE, re.MULTILINE))
-    for one in found:
-        settled = OF_SETTLED if one["event"].endswith("settled") else set()
-        assert page - OPTIONAL - (OF_SETTLED - settled) <= set(one["payload"]) <= page, one
-    assert {field for one in found for field in one["payload"]} >= OPTIONAL
-    assert {one["resource"]["hitl.task"] for one in found} == {"invoices"}
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from prefect.client.orchestration import get_client
 
 from hitl_prefect.blocks import FolderStoreBlock
 from hitl_prefect.chasing import remind_reviewers
+from tests.prefect.event_page import documented_of_review
 from tests.prefect.flows.invoices import extract_invoice
 from tests.prefect.terminal import hitl
 from tests.servers.listening import mailbox
@@ -131,6 +132,7 @@ def test_each_step_of_a_review_is_told_once(resident, ask):
         ("settled", []),
     ]
     assert sorted(name for name, _ in events) == ["opened", "overdue", "reminded", "settled", "widened"]
+    assert {name: set(payload) for name, payload in events} == {name: documented_of_review(name) for name, _ in events}
 
 
 def test_escalating_tells_those_who_are_asked_then(resident, ask):
@@ -141,6 +143,7 @@ def test_escalating_tells_those_who_are_asked_then(resident, ask):
     *_, (name, payload) = told(resident, run, 2)
 
     assert (name, payload["step"], payload["people"]) == ("escalated", "escalated", ["chief"])
+    assert set(payload) == documented_of_review("escalated")
 
 
 def test_the_link_opens_the_ui_that_is_in_force(elsewhere, document):
@@ -161,7 +164,8 @@ def test_prompt_and_draft_leave_prefect_only_where_the_policy_says_so(resident, 
     runs = [resident.start(extract_invoice, document=document, policy=one, model=model) for one in policies]
     (_, bare), (_, full) = (told(resident, run, 1)[0] for run in runs)
 
-    assert bare.keys() == full.keys() - {"prompt", "draft"}
+    assert set(bare) == documented_of_review("opened")
+    assert set(full) == documented_of_review("opened", with_words=True)
     assert (document in full["prompt"], "\u2039!channel\u203a" in full["draft"], "<" in full["draft"]) == (
         True,
         True,

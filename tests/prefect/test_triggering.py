@@ -31,7 +31,7 @@ from tests.prefect.terminal import Terminal, hitl
 from tests.servers.machine import wait_until
 
 # Prefect closes no client of an async flow.
-pytestmark = [pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"), pytest.mark.usefixtures("collected")]
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/triggering.md").read_text("utf-8")
@@ -139,14 +139,6 @@ def test_what_a_person_decides_is_the_exit_code(guarded):
     assert [(one["case"], one["decision"], one["final_answer"]) for one in told["decided"]] == [("no", "reject", None)]
 
 
-def test_what_the_model_decides_alone_is_accepted(guarded):
-    """In one command; a parameter that takes no text is JSON."""
-    run = guarded.begin(*asking("sure", "--param", 'policy={"min_confidence": 0}'))
-    done = guarded.hitl("wait", run, "--json")
-
-    assert (done.code, json.loads(done.out)["decided"][0]["decided_by"]) == (0, "model")
-
-
 def test_the_same_key_is_the_same_run_and_no_second_case(guarded):
     """A pipeline that is run again; with other parameters the key is refused."""
     key = ("--idempotency-key", "commit-1")
@@ -161,13 +153,15 @@ def test_the_same_key_is_the_same_run_and_no_second_case(guarded):
     )
 
 
-def test_a_case_that_another_run_has_decided_is_told_by_this_one_too(guarded):
-    """It asks nobody, and ends as the other did."""
+def test_what_the_model_decides_alone_is_accepted_and_told_by_a_later_run_too(guarded):
+    """A parameter that takes no text is JSON; a case that another run has decided is not asked about again."""
     policy = ("--param", 'policy={"min_confidence": 0}')
     runs = [guarded.begin(*asking("decided", *policy)) for _ in range(2)]
-    ends = [json.loads(guarded.hitl("wait", run, "--json").out) for run in runs]
+    first, later = (guarded.hitl("wait", run, "--json") for run in runs)
+    (told,) = json.loads(first.out)["decided"]
 
-    assert ends[0]["decided"] == ends[1]["decided"] != []
+    assert (first.code, later.code, told["decided_by"]) == (0, 0, "model")
+    assert json.loads(later.out)["decided"] == [told]
 
 
 @pytest.mark.parametrize(
@@ -210,6 +204,7 @@ def test_without_the_password_the_doctor_and_the_command_say_what_to_set(guarded
     assert (started.code, "set PREFECT_API_KEY or PREFECT_API_AUTH_STRING" in started.err) == (1, True)
 
 
+@pytest.mark.full
 def test_ctrl_c_leaves_the_run_and_says_how_to_wait_on(guarded):
     """The run is not ours to stop."""
     run = guarded.begin(*asking("patience"))
@@ -221,6 +216,7 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_wait_on(guarded):
         assert (terminal.end(), guarded.state(run)) == (130, "Suspended")
 
 
+@pytest.mark.usefixtures("collected")
 def test_a_batch_is_waited_for_with_its_reviews(guarded, tmp_path):
     """4 while one waits; then 3, since a person has rejected one of the cases."""
     source = tmp_path / "cases.jsonl"
@@ -246,9 +242,9 @@ def environment(guarded, number, tmp_path):
     return guarded.server.env | {"PATH": path, **facts}
 
 
-def answered_meanwhile(guarded, script, number, tmp_path):
-    """What a script prints that starts issue-NUMBER and waits, while a person answers `refund`."""
-    started = subprocess.Popen(
+def starting(guarded, script, number, tmp_path):
+    """A script that starts issue-NUMBER and waits."""
+    return subprocess.Popen(
         ["bash", "-e", "-c", script],
         env=environment(guarded, number, tmp_path),
         cwd=tmp_path,
@@ -256,35 +252,36 @@ def answered_meanwhile(guarded, script, number, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    with started:
-        run = guarded.started_by(f"issue-{number}")
-        guarded.adopt(guarded.deployed[CASE], run)
-        guarded.go_on(run)
-        guarded.decide(run, "edit", answer="refund")
-        out, err = started.communicate(timeout=60)
+
+
+def answered(guarded, number, started):
+    """What it prints, once a person has answered `refund`."""
+    run = guarded.started_by(f"issue-{number}")
+    guarded.adopt(guarded.deployed[CASE], run)
+    guarded.go_on(run)
+    guarded.decide(run, "edit", answer="refund")
+    out, err = started.communicate(timeout=60)
     assert started.returncode == 0, err
     return out
 
 
-def test_the_pipeline_of_the_project_gives_the_answer_on(guarded, tmp_path):
-    """The lines that the workflow runs, but for the installation."""
+def test_the_pipeline_of_the_project_and_curl_wait_and_give_the_answer_on(guarded, tmp_path):
+    """The lines of the workflow, but for the installation, and those of the page; text from outside stays as it is."""
     workflow = yaml.safe_load((ROOT / "deployments/github/review.yml").read_text("utf-8"))
     install, *steps = [step["run"] for step in workflow["jobs"]["ask"]["steps"] if "run" in step]
-    answered_meanwhile(guarded, "\n".join(steps), "17", tmp_path)
+    (curl,) = re.findall(r"```sh\n(ask\(\).*?)```", PAGE, re.DOTALL)
+    with (
+        starting(guarded, "\n".join(steps), "17", tmp_path) as pipeline,
+        starting(guarded, curl.replace("sleep 5", "sleep 0.2"), "18", tmp_path) as by_curl,
+    ):
+        read = answered(guarded, "18", by_curl)
+        answered(guarded, "17", pipeline)
+    titles = [one["case"]["messages"][-1]["content"] for one in guarded.stored() if "issue-1" in one["case"]["id"]]
 
-    assert install == "pip install hitl_prefect"
+    assert json.loads(read) == [{"decision": "edit", "final_answer": "refund"}]
     assert (tmp_path / "output").read_text() == 'answer="refund"\n'
-    assert steps[0] in PAGE
-
-
-def test_curl_starts_waits_and_reads_what_was_decided(guarded, tmp_path):
-    """The lines of the page; text from outside stays what it is."""
-    (script,) = re.findall(r"```sh\n(ask\(\).*?)```", PAGE, re.DOTALL)
-    out = answered_meanwhile(guarded, script.replace("sleep 5", "sleep 0.2"), "18", tmp_path)
-    (stored,) = [one for one in guarded.stored() if one["case"]["id"] == "issue-18"]
-
-    assert json.loads(out) == [{"decision": "edit", "final_answer": "refund"}]
-    assert stored["case"]["messages"][-1]["content"] == 'Where is "$(my)" parcel?'
+    assert titles == ['Where is "$(my)" parcel?'] * 2
+    assert (install, steps[0] in PAGE) == ("pip install hitl_prefect", True)
 
 
 def test_the_python_of_the_page_waits_and_returns_the_label(guarded):
