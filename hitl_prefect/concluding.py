@@ -16,6 +16,7 @@ from hitl_prefect.errors import ConfigError, ReviewError
 from hitl_prefect.models import Attempt, Case, Generation, Route, Score
 from hitl_prefect.outcomes import CaseRecord, Outcome, Review, Versions
 from hitl_prefect.policy import Policy
+from hitl_prefect.retention import retained
 
 __all__ = ["conclude", "conclude_unasked", "fallback_of"]
 
@@ -45,7 +46,7 @@ def conclude(
         ReviewError: If nothing has been decided: sent to a person and not reviewed, or another attempt was asked for.
     """
     ended = _ending(case, generation, route, review, policy)
-    return Outcome[JsonValue](
+    outcome = Outcome[JsonValue](
         case=CaseRecord.of(case),
         generation=generation,
         earlier=tuple(earlier),
@@ -57,6 +58,7 @@ def conclude(
         versions=_versions(),
         **(ended | {"decided_by": "audit"} if _is_audit(route, review, earlier) else ended),
     )
+    return retained(outcome, policy.retention)
 
 
 def conclude_unasked(case: Case, attempt: Attempt, *, policy: Policy, at: datetime) -> Outcome[JsonValue]:
@@ -76,7 +78,7 @@ def conclude_unasked(case: Case, attempt: Attempt, *, policy: Policy, at: dateti
         raise ReviewError(f"case {case.id!r} is held: nothing is decided until there is a review")
     is_rejected = policy.over_budget == "reject"
     detail = f"over the budget of {policy.max_reviews_per_day} reviews a day"
-    return Outcome[JsonValue](
+    outcome = Outcome[JsonValue](
         case=CaseRecord.of(case),
         generation=attempt.generation,
         score=attempt.score,
@@ -86,6 +88,7 @@ def conclude_unasked(case: Case, attempt: Attempt, *, policy: Policy, at: dateti
         versions=_versions(),
         **_ended("policy", policy.over_budget, None if is_rejected else fallback_of(case, policy), at),
     )
+    return retained(outcome, policy.retention)
 
 
 def _versions() -> Versions:

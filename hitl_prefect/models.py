@@ -3,6 +3,7 @@
 What a person adds, and the stored fact that comes of it, stand in `outcomes.py`.
 """
 
+import hashlib
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
@@ -46,6 +47,8 @@ TaskName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$"
 """What kind of case this is, as a slug: `invoices`, `support-mail`."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+_NAMED = re.compile(r"sha256:[0-9a-f]{64}")
 
 Confidence = Annotated[float, Field(ge=0, le=1)]
 """1 is sure, 0 is not; a missing confidence is `None`, never a number."""
@@ -123,7 +126,8 @@ class Generation(Frozen):
     answer: JsonValue = None
     """The draft as JSON data, valid for the answer type; `None` unless `status` is `ok`."""
     text: str
-    """What the model wrote, to the letter (lone surrogates replaced)."""
+    """What the model wrote, to the letter (lone surrogates replaced); where the policy keeps no prompts, `sha256:` and
+    the sha256 of it."""
     status: Literal["ok", "invalid", "refused", "truncated"]
     problems: tuple[str, ...] = ()
     """Why the status is not `ok`, in words for a person."""
@@ -146,15 +150,20 @@ class Generation(Frozen):
     request_id: str | None = None
     created_at: AwareDatetime
     sha256: str = ""
-    """Names the draft: sha256 over answer, text, model, prompt and attempt. Worked out here, checked on reading."""
+    """Names the draft: sha256 over answer, sha256 of the text, model, prompt and attempt. Worked out here, checked on
+    reading."""
 
     @model_validator(mode="after")
     def _seal(self) -> Self:
-        sealed = sha256_of([self.answer, self.text, self.model, self.prompt_sha256, self.attempt])
-        if self.sha256 not in ("", sealed):
+        sealed = self._sealed(named(self.text))
+        # Drafts of before 2026-11-28 are over the text itself, which binds as much.
+        if self.sha256 not in ("", sealed, self._sealed(self.text)):
             raise ValueError("sha256 does not fit the draft: it was changed after it was made")
-        object.__setattr__(self, "sha256", sealed)
+        object.__setattr__(self, "sha256", self.sha256 or sealed)
         return self
+
+    def _sealed(self, text: str) -> str:
+        return sha256_of([self.answer, text, self.model, self.prompt_sha256, self.attempt])
 
 
 class Part(Frozen):
@@ -234,6 +243,17 @@ class Attempt(Frozen):
     generation: Generation
     score: Score
     route: Route
+
+
+def named(text: str) -> str:
+    """What is left of a text that is not kept: `sha256:` and its sha256; of what is that already, itself.
+
+    >>> named(named("12.50")) == named("12.50")
+    True
+    """
+    if _NAMED.fullmatch(text):
+        return text
+    return f"sha256:{hashlib.sha256(text.encode(errors='replace')).hexdigest()}"
 
 
 def as_slug(name: str) -> str:

@@ -6,7 +6,8 @@ from typing import Any, Generic, Literal, Self
 from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, model_validator
 from typing_extensions import TypeVar
 
-from hitl_prefect.canonical import canonical_bytes
+from hitl_prefect.canonical import canonical_bytes, sha256_of
+from hitl_prefect.example_turns import question_sha256
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Attempt, Case, CaseId, Generation, Route, Score, Sha256, TaskName
@@ -178,6 +179,16 @@ class CaseRecord(Frozen):
             metadata=case.metadata,
             requester=case.requester,
         )
+
+    def asks_the_same(self, case: Case) -> bool:
+        """Whether a case of the same id asks what this one asked; examples before it make no other question.
+
+        Where the prompt was not kept as it was, the whole of it must be the same, examples included.
+        """
+        if self.prompt_sha256 == case.prompt_sha256:
+            return True
+        is_kept = self.prompt_sha256 == sha256_of([message.model_dump() for message in self.messages])
+        return is_kept and question_sha256(self.messages) == question_sha256(case.messages)
 
 
 class Versions(Frozen):

@@ -11,6 +11,7 @@ from hitl_prefect.combining import Combination
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Confidence, Promise
 from hitl_prefect.people import People
+from hitl_prefect.retention import Retention
 from hitl_prefect.scorers import ASKING, READING, AskingScorer, ReadingName
 
 __all__ = ["REVIEW_ALL", "Grouping", "Policy", "Rule"]
@@ -101,6 +102,8 @@ class Policy(People):
     error_cost: Annotated[float, Field(ge=0)] | str = 1.0
     """What a wrong answer costs, in any unit: a number, or the dotted path of a number in the answer (`total`), whose
     size counts. The inbox begins with the highest expected loss: `(1 - confidence) * error_cost`."""
+    retention: Retention = Retention()
+    """What of a case is kept when its outcome is stored."""
 
     @field_validator("scorers", mode="before")
     @classmethod

@@ -10,7 +10,6 @@ from hitl_prefect.configured import policy_of
 from hitl_prefect.deciding import decide
 from hitl_prefect.desk import one_case_at_a_time
 from hitl_prefect.errors import ConfigError
-from hitl_prefect.example_turns import question_sha256
 from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Generation
@@ -140,7 +139,7 @@ async def _outcome_before(journal: Journal, case: Case, store: str) -> Outcome[J
         return None
     before = await afind_outcome(case.task, case.id, store=store)
     # Examples before it make another prompt of a question, and no other case.
-    if before is not None and question_sha256(before.case.messages) != question_sha256(case.messages):
+    if before is not None and not before.case.asks_the_same(case):
         raise ConfigError(
             f"case {case.id!r} of task {case.task!r} was decided on {before.decided_at:%Y-%m-%d} with another prompt: "
             "one case has one outcome; give this one another case_id"

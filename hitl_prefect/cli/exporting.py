@@ -24,6 +24,7 @@ _WHY: dict[LeftOut, str] = {
     "no_answer": "rejected: there is no answer to learn",
     "no_pair": "no draft was corrected: there are no two answers",
     "policy": "the policy decided",
+    "no_prompt": "the policy kept no prompt",
     "same_prompt": "a later outcome answers the same prompt",
     "unfit": "the row would not be valid, such as an empty answer",
 }

@@ -66,6 +66,9 @@ def _tell(found: Verification) -> None:
     say(f"{counted(found.outcomes, 'outcome')}, {good}, {findings}.")
     for chain in found.ledger:
         say(_ledger_line(chain))
+    for one in found.forgotten:
+        by, why = visible(one.by), visible(one.reason)
+        say(f"Forgotten: {one.key}, on {one.forgotten_at:%Y-%m-%d} by {by}: {why}")
     if found.unsealed:
         say_aside(f"Not sealed yet: {counted(found.unsealed, 'outcome')}.")
     if found.unchecked:

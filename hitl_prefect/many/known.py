@@ -7,7 +7,6 @@ from prefect import get_run_logger
 from pydantic import JsonValue
 
 from hitl_prefect.errors import CaseForgotten, ConfigError
-from hitl_prefect.example_turns import question_sha256
 from hitl_prefect.many.batch import Batch
 from hitl_prefect.outcomes import Outcome, case_indexed_by, index_prefix
 from hitl_prefect.patience import STORE_S, patiently
@@ -58,7 +57,7 @@ async def _outcome(batch: Batch, case_id: str) -> Outcome[JsonValue] | CaseForgo
 
 def _check(batch: Batch, place: int, outcome: Outcome[JsonValue]) -> None:
     kept = batch.ledger.read(place)
-    if question_sha256(outcome.case.messages) != question_sha256(kept.case.messages):
+    if not outcome.case.asks_the_same(kept.case):
         raise ConfigError(
             f"line {kept.number}: case {kept.case.id!r} of task {kept.case.task!r} was decided on "
             f"{outcome.decided_at:%Y-%m-%d} with another prompt: one case has one outcome; give this one another id"

@@ -112,6 +112,8 @@ class _Sorting:
     def _objection(self, lesson: Lesson) -> LeftOut | None:
         if not lesson.tags <= self.included:
             return lesson.how if lesson.how not in self.included else "anchored"
+        if all(one.role == "system" for one in lesson.messages):
+            return "no_prompt"
         if lesson.has_images and self.file_format not in _WITH_IMAGES:
             return "image"
         if self.file_format in _PAIRS:

@@ -20,9 +20,10 @@ from hitl_prefect.training.lessons import Tag
 __all__ = ["FileFormat", "LeftOut", "RowFacts", "Split", "TrainingFiles", "TrainingRow", "TrainingSummary"]
 
 FileFormat = Literal["trl-sft", "trl-dpo", "trl-kto", "openai-sft", "openai-dpo"]
-LeftOut = Tag | Literal["image", "no_pair", "no_answer", "unfit", "same_prompt"]
+LeftOut = Tag | Literal["image", "no_pair", "no_answer", "no_prompt", "unfit", "same_prompt"]
 """Why an outcome has no row: how it came about is not included; the format takes no pictures; nobody corrected the
-draft; there is no answer to learn; the row would not be valid; a later outcome answers the same prompt."""
+draft; there is no answer to learn; the prompt was not kept; the row would not be valid; a later outcome answers the
+same prompt."""
 Split = Literal["train", "validation"]
 
 
