@@ -1,10 +1,13 @@
-"""What it takes to read many outcomes, as JSON and as Parquet: `python -m benchmarks.reading`.
+"""What it takes to read many outcomes, as JSON and as Parquet, and to seal and verify them.
+
+`python -m benchmarks.reading`.
 
 A folder is filled with made outcomes of two tasks and 30 days, and read while it is in the machine's own memory. Each
 figure is of a new process; its imports count in the memory and not in the seconds.
 """
 
 import argparse
+import hashlib
 import json
 import resource
 import subprocess
@@ -17,16 +20,29 @@ from pathlib import Path
 from random import Random
 
 from hitl_prefect.calibrating import calibrate
+from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.compacting import compact
 from hitl_prefect.gathering import gather
 from hitl_prefect.models import Case, Generation, LogprobSummary, Part, Promise, Route, Score, Usage
-from hitl_prefect.outcomes import CaseRecord, Outcome, Review, Settlement, Verdict, Versions, outcome_key
+from hitl_prefect.outcomes import (
+    CaseRecord,
+    IndexEntry,
+    Outcome,
+    Review,
+    Settlement,
+    Verdict,
+    Versions,
+    index_key,
+    outcome_key,
+)
 from hitl_prefect.policy import Policy
 from hitl_prefect.reading import read_outcomes
 from hitl_prefect.replaying import replay
+from hitl_prefect.sealing import seal
 from hitl_prefect.stores import FolderStore
 from hitl_prefect.trust_page import as_html
 from hitl_prefect.trust_report import trust_report
+from hitl_prefect.verifying import verify_store
 
 _START = datetime(2026, 1, 1, 6, tzinfo=UTC)
 _DAYS = 30
@@ -81,6 +97,8 @@ _PARTS: dict[str, Callable[[FolderStore], object]] = {
     "`hitl calibrate --dry-run`, Parquet": _calibrate,
     "`read_outcomes`, Parquet": lambda store: sum(1 for _ in read_outcomes(store)),
     "`hitl replay`, Parquet": lambda store: replay(store, Policy(min_confidence=0.7)),
+    "`hitl seal`": seal,
+    "`hitl verify`, sealed": lambda store: verify_store(store, {}),
 }
 
 
@@ -92,7 +110,12 @@ def _fill(folder: Path, outcomes: int) -> None:
         path = folder / outcome_key(made)
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True)
-        path.write_bytes(made.stored)
+        body = made.stored
+        path.write_bytes(body)
+        entry = IndexEntry(key=outcome_key(made), sha256=hashlib.sha256(body).hexdigest())
+        index = folder / index_key(made.case.task, made.case.id)
+        index.parent.mkdir(parents=True, exist_ok=True)
+        index.write_bytes(canonical_bytes(entry))
 
 
 def _outcome(number: int, random: Random) -> Outcome[str]:

@@ -48,7 +48,7 @@ async def verify(
         found = await asyncio.to_thread(
             verify_store, source, policies, task=task, ledger_keys=keys, heads=head, on_progress=told
         )
-    if not found.outcomes and not found.findings:
+    if not (found.outcomes or found.findings or found.forgotten):
         raise ConfigError(
             f"no outcome is stored in {source.url}{f' for task {task!r}' if task else ''}: is it the right store?"
         )

@@ -285,5 +285,19 @@ def test_the_command_asks_first_says_what_is_gone_and_names_what_remains(store, 
     assert Tombstone.model_validate_json(store.get(OURS)).by == "dpo"
 
 
+def test_a_store_of_forgotten_cases_alone_is_no_empty_store(tmp_path, capsys):
+    """`hitl verify` lists them, and is content."""
+    store = FolderStore(tmp_path / "store")
+    put_outcome(outcome(), store=store)
+    forget(store, WISH)
+    code = app(["verify", store.url])
+
+    assert code == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "0 outcomes, 0 good signatures, 0 findings.",
+        f"Forgotten: {OURS}, on 2026-02-01 by dpo: ticket 7",
+    ]
+
+
 if __name__ == "__main__":
     SCHEMA.write_text(json.dumps(tombstone_schema(), indent=2, sort_keys=True) + "\n")
