@@ -72,15 +72,25 @@ def seal(
 
     Raises:
         ConfigError: If the ledger is signed, and no key is given.
-        StoreError: If the store is down, lets nobody list or write, or its ledger is not as it was written.
+        StoreError: If the store is down, or lets nobody list or write; or if a ledger is not as it was written, after
+            those of all other tasks were gone on with.
     """
     until = today or (datetime.now(UTC) - _GRACE).strftime("%Y-%m-%d")
-    sealed, unreadable = list[Sealed](), list[Unreadable]()
+    sealed, unreadable, broken = list[Sealed](), list[Unreadable](), list[StoreError]()
     for name, days in groupby(days_of(store, task), key=lambda day: day.task):
         over = [day for day in days if day.date is not None and day.date < until]
         if name and over:
-            sealed += _Chain(store, name, key, unreadable).seal(over, dry_run=dry_run)
+            try:
+                sealed += _Chain(store, name, key, unreadable).seal(over, dry_run=dry_run)
+            except _Broken as exc:
+                broken.append(exc)
+    if broken:
+        raise StoreError("; ".join(map(str, broken)))
     return Sealing(manifests=tuple(sealed), unreadable=tuple(unreadable))
+
+
+class _Broken(StoreError):
+    """The ledger of one task is not as it was written."""
 
 
 class _Chain:
@@ -162,8 +172,8 @@ def _told(manifest: Manifest) -> Sealed:
 def _sound(store: Store, link: Link) -> Manifest:
     """The manifest of a link; sealing upon a chain that was changed would cover up for the change."""
     if link.manifest is None or link.problems:
-        raise StoreError(
-            f"{link.key!r} in {store.url}: {'; '.join(link.problems)}; nothing was sealed: `hitl verify` names what "
-            "else was changed; put back what was written, from a backup or a version of the bucket"
+        raise _Broken(
+            f"{link.key!r} in {store.url}: {'; '.join(link.problems)}; nothing of its task was sealed: `hitl verify` "
+            "names what else was changed; put back what was written, from a backup or a version of the bucket"
         )
     return link.manifest

@@ -315,12 +315,14 @@ def test_a_signed_ledger_is_not_gone_on_with_unsigned(unsealed):
 
 
 def test_a_chain_that_was_changed_is_not_gone_on_with(store):
-    """It would cover up for the change."""
+    """It would cover up for the change. The ledgers of other tasks are gone on with."""
     rewrite(store, FIRST, lambda stored: stored["objects"].pop(0))
     put(store, "b1")
+    put(store, "m1", task="mail")
 
-    with pytest.raises(StoreError, match=r"000001\.json.*one of the two was changed; nothing was sealed"):
+    with pytest.raises(StoreError, match=r"000001\.json.*one of the two was changed; nothing of its task was sealed"):
         seal(store)
+    assert store.keys("ledger/") == [FIRST, SECOND, manifest_key("mail", 1)]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"schema":"hitl.manifest/v2"}', b"\xff"])
