@@ -12,7 +12,8 @@ from hitl_prefect.outcomes import Outcome
 __all__ = ["review"]
 
 
-@flow(name="review", validate_parameters=False)
+# A result would be written as a pickle; what comes of a review stands in the store, as JSON.
+@flow(name="review", validate_parameters=False, persist_result=False)
 async def review(
     case: str,
     task: str,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 __all__ = ["JSON", "NASTY", "almost", "fuzzed", "named_in"]
 
 
-def fuzzed(examples: int = 60):
-    """Settings of a fuzz test: an example that takes 5 s hangs; 30 times as many with `make test-all`."""
-    many = 30 if os.environ.get("HITL_FULL") == "1" else 1
+def fuzzed(examples: int = 30):
+    """Settings of a fuzz test: an example that takes 5 s hangs; 50 times as many with `make test-all`."""
+    many = 50 if os.environ.get("HITL_FULL") == "1" else 1
     return settings(
         max_examples=examples * many,
         deadline=timedelta(seconds=5),
@@ -73,7 +73,7 @@ def almost(value):
 
 
 def named_in(value):
-    """Bytes of a file that nearly holds a JSON value: a place changed, bytes cut off or in its midst, or others."""
+    """Bytes of a file that nearly holds a JSON value: a place of it changed, bytes cut off, spoilt, or others."""
     whole = json.dumps(value).encode()
     cut = st.integers(0, len(whole)).map(lambda at: whole[:at])
     spoilt = st.tuples(st.integers(0, len(whole)), st.binary(max_size=6)).map(
