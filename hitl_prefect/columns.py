@@ -12,15 +12,16 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import repeat
-from typing import Any
+from math import inf
+from typing import Any, get_args
 
 from pydantic import JsonValue
 from pydantic_core import to_json
 
 from hitl_prefect.days import Day, ParquetName
 from hitl_prefect.errors import MissingExtra
-from hitl_prefect.evidence import Evidence, Key, evidence_of, first_attempt
-from hitl_prefect.models import Promise
+from hitl_prefect.evidence import Evidence, How, Key, evidence_of, first_attempt
+from hitl_prefect.models import Promise, RouteReason
 from hitl_prefect.outcomes import Outcome
 
 __all__ = ["Columns", "Spoiled", "can_read", "parquet_of"]
@@ -34,7 +35,17 @@ _PROMISE = ("max_error", "confidence_level")
 _EVIDENCE = tuple(one.name for one in fields(Evidence) if one.name not in ("key", "promise"))
 _COLUMNS = tuple("was_right" if name == "right" else name for name in _EVIDENCE)
 """`right` is a word of SQL."""
+_WORDS = {
+    "action": frozenset(("accept", "review")),
+    "reason": frozenset(get_args(RouteReason)),
+    "how": frozenset(get_args(How)),
+}
+_SHARES = ("confidence", "propensity", "bar", *_PROMISE)
+_MAY_BE_NULL = {"confidence", "was_right", "bar", "cost_usd", *_PROMISE}
 _NOTE = ",".join((str(_MEANING), *_KEY, *_PROMISE, *_COLUMNS)).encode()
+
+
+_USED = (*_KEY, *_COLUMNS, *_PROMISE, "outcome")
 
 
 class Spoiled(Exception):
@@ -88,16 +99,20 @@ class Columns:
         try:
             self._file = pq.ParquetFile(pa.BufferReader(body))
             self._holds_evidence = (self._file.schema_arrow.metadata or {}).get(_NOTED) == _NOTE
+            _check_columns(self._file.schema_arrow, _USED if self._holds_evidence else ("case_id", "outcome"))
             self.keys: list[str] = [f"{day.prefix}{one}.json" for one in self._column("case_id")]
         except (pa.ArrowException, UnicodeDecodeError, KeyError) as exc:
             raise Spoiled(f"it is no Parquet file of outcomes: {exc}") from exc
-        self._task = day.task or ""
+        self._task, self.key = day.task or "", name.key
 
     def evidence(self) -> Iterator[tuple[str, Evidence]]:
         """The evidence of every outcome, with its key; the outcomes themselves stay unread.
 
         Of a file that another version wrote the outcomes are read after all; one that cannot be is left out, and its
         JSON will say why.
+
+        Raises:
+            Spoiled: If it holds what is no evidence: whoever may write into the store may have written it.
         """
         if not self._holds_evidence:
             yield from self._evidence_of_outcomes()
@@ -114,7 +129,7 @@ class Columns:
         keys = iter(self.keys)
         for batch in batches:
             for one in batch.column("outcome"):
-                yield next(keys), one.as_py().encode()
+                yield next(keys), (one.as_py() or "").encode()
 
     def _evidence_of_outcomes(self) -> Iterator[tuple[str, Evidence]]:
         for key, stored in self.outcomes():
@@ -122,6 +137,15 @@ class Columns:
                 yield key, evidence_of(Outcome[JsonValue].model_validate_json(stored))
 
     def _column(self, name: str) -> list[Any]:
+        try:
+            values = self._values(name)
+        except (OverflowError, TypeError, ValueError) as exc:
+            raise Spoiled(f"its column {name} holds what is none of its values") from exc
+        if name in _USED:
+            _check_values(name, values)
+        return values
+
+    def _values(self, name: str) -> list[Any]:
         column = self._file.read([name], use_threads=False).column(name)
         if name == "decided_at":
             # As numbers: pyarrow takes four times as long to make datetimes.
@@ -143,6 +167,26 @@ def _promise_of(max_error: float | None, confidence_level: float | None) -> Prom
     if max_error is None or confidence_level is None:
         return None
     return Promise(max_error=max_error, confidence_level=confidence_level)
+
+
+def _check_columns(found: Any, names: Iterable[str]) -> None:
+    types = dict(zip(found.names, found.types, strict=True))
+    if odd := [name for name in names if types.get(name) != _schema().field(name).type]:
+        raise Spoiled(f"it is no Parquet file of outcomes: its column {odd[0]} is missing, or of another type")
+
+
+def _check_values(name: str, values: list[Any]) -> None:
+    """What the models would have refused."""
+    if None in values and name not in _MAY_BE_NULL:
+        raise Spoiled(f"its column {name} has no value in some rows")
+    if name in _WORDS and not _WORDS[name].issuperset(values):
+        raise Spoiled(f"its column {name} holds words that nobody knows")
+    if name in _SHARES and not all(0 <= one <= 1 for one in values if one is not None):
+        raise Spoiled(f"its column {name} holds what is not in [0, 1]")
+    if name in _PROMISE and not all(0 < one < 1 for one in values if one is not None):
+        raise Spoiled(f"its column {name} holds what nobody can promise")
+    if name == "cost_usd" and not all(0 <= one < inf for one in values if one is not None):
+        raise Spoiled(f"its column {name} holds what is no cost")
 
 
 def _words(chunk: Any) -> Iterator[str | None]:

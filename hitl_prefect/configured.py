@@ -74,10 +74,13 @@ async def _load(name: str, kinds: tuple[type[Block], ...]) -> Any:
     short = name.rpartition("/")[2]
     for slug in slugs:
         try:
-            return await Block.aload(f"{slug}/{short}")
+            found = await Block.aload(f"{slug}/{short}")
         except ValueError:  # Prefect's word for "no such block document"
             continue
+        if isinstance(found, kinds):  # whoever starts a run may have named any block that is saved
+            return found
+    wanted = " or ".join(kind.get_block_type_slug() for kind in kinds)
     raise ConfigError(
-        f"no block {short!r} of type {' or '.join(slugs)} is saved on this Prefect server; save one "
+        f"no block {short!r} of type {wanted} is saved on this Prefect server; save one "
         "(`python blocks/save_blocks.py` shows how), or name the thing itself: 'openai:gpt-5-mini', 's3://bucket'"
     )

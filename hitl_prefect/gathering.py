@@ -3,10 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from hitl_prefect.columns import Spoiled
 from hitl_prefect.days import Day, days_of
 from hitl_prefect.evidence import Evidence, evidence_of
 from hitl_prefect.protocols import Store
-from hitl_prefect.reading import Unreadable, open_copies, read_json
+from hitl_prefect.reading import Unreadable, open_copies, read_json, spoiled
 
 __all__ = ["Gathered", "gather"]
 
@@ -56,4 +57,11 @@ def gather(store: Store, task: str | None = None) -> Gathered:
 
 def _from_parquet(store: Store, day: Day) -> tuple[dict[str, Evidence], tuple[Unreadable, ...]]:
     copies = open_copies(store, day)
-    return {key: one for file in copies.files for key, one in file.evidence()}, copies.spoiled
+    found: dict[str, Evidence] = {}
+    spoilt = list(copies.spoiled)
+    for file in copies.files:
+        try:
+            found |= dict(file.evidence())
+        except Spoiled as exc:
+            spoilt.append(spoiled(file.key, exc))
+    return found, tuple(spoilt)

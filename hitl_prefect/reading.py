@@ -22,7 +22,7 @@ from hitl_prefect.outcomes import Outcome
 from hitl_prefect.protocols import Store
 from hitl_prefect.tombstones import tombstone_of
 
-__all__ = ["Copies", "Unreadable", "open_copies", "parsed", "read_json", "read_outcomes", "read_stored"]
+__all__ = ["Copies", "Unreadable", "open_copies", "parsed", "read_json", "read_outcomes", "read_stored", "spoiled"]
 
 _AT_ONCE = 16
 """Reading from a bucket is mostly waiting."""
@@ -124,10 +124,15 @@ def _opened(store: Store, day: Day, name: ParquetName) -> Columns | Unreadable:
     try:
         return Columns(day, name, store.get(name.key))
     except Spoiled as exc:
-        what_now = "its outcomes are read from JSON: delete it, and `hitl compact` makes it anew"
-        return Unreadable(key=name.key, problem=f"{exc}; {what_now}")
+        return spoiled(name.key, exc)
     except (ObjectMissing, StoreDenied) as exc:
         return Unreadable(key=name.key, problem=str(exc))
+
+
+def spoiled(key: str, why: Spoiled) -> Unreadable:
+    """What is said of a Parquet object that is not what was written."""
+    what_now = "its outcomes are read from JSON: delete it, and `hitl compact` makes it anew"
+    return Unreadable(key=key, problem=f"{why}; {what_now}")
 
 
 def _merged(one: Iterator[_Read], other: Iterator[_Read]) -> Iterator[_Read]:

@@ -3,10 +3,13 @@
 import json
 
 import pytest
+from prefect.blocks.system import Secret
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from hitl_prefect.blocks import FolderStoreBlock, OpenAIModel, ReviewPolicy, S3StoreBlock
 from hitl_prefect.combining import Combination, FittedFor, Term
+from hitl_prefect.configured import policy_of, provider_of, store_of
+from hitl_prefect.errors import ConfigError
 from hitl_prefect.policy import Policy
 from hitl_prefect.scorers import Agreement, Judge
 
@@ -73,3 +76,14 @@ def test_a_policy_keeps_its_scorers_and_its_fitted_combination_in_a_block(prefec
         loaded = ReviewPolicy.load("fitted").policy
 
     assert (loaded, loaded.version) == (policy, policy.version)
+
+
+@pytest.mark.parametrize("named", [store_of, provider_of, policy_of])
+async def test_a_block_of_another_kind_is_refused(prefect_server, named):
+    """Whoever starts a run may name any block that is saved, the secrets of others too."""
+    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
+        await Secret(value=SECRET).asave("of-others", overwrite=True)
+        with pytest.raises(ConfigError, match="no block 'of-others' of type hitl-") as refused:
+            await named("secret/of-others")
+
+    assert SECRET not in str(refused.value)
