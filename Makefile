@@ -14,6 +14,7 @@ INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint 
 
 .PHONY: demo test test-all check bench bench-scoring bench-throughput bench-inbox bench-labels bench-risk-budget
 .PHONY: docs docs-serve
+.PHONY: demo test test-all check audit bench bench-scoring bench-throughput bench-inbox bench-labels bench-risk-budget
 .PHONY: bench-automated bench-reviews bench-many bench-reading bench-scaled bench-soak screenshots clean
 
 demo: .venv/.demo
@@ -41,6 +42,10 @@ docs: .venv/.docs
 
 docs-serve: .venv/.docs
 	$(BIN)/python -m zensical serve $(ARGS)
+
+# Needs the network; exit code 3 of .ci/audit: nobody could be asked.
+audit:
+	$(PYTHON) .ci/audit
 
 # With HITL_DATA alone all benchmarks run; ARGS are those of the whole plugin's, which then runs alone.
 bench: .venv/.dev
