@@ -54,6 +54,7 @@ def problems_of(root: Path, site: Path) -> list[str]:
         root: The folder of `zensical.toml`.
         site: Where the builder put the pages.
     """
+    site = site.resolve()
     pages = {path: _read(path) for path in sorted(site.rglob("*.html"))}
     return [*_nav_problems(root), *_page_problems(site, pages), *_name_problems(root, pages), *_style_problems(site)]
 
@@ -88,18 +89,20 @@ def _page_problems(site: Path, pages: Mapping[Path, _Page]) -> Iterator[str]:
             yield f"{name} has {page.titles} titles (h1) instead of one"
         if not page.description:
             yield f"{name} has no description: let a paragraph follow the title"
-        leading_nowhere = (url for url in sorted(page.links | page.loads) if not _leads_somewhere(path, url, pages))
+        leading_nowhere = (
+            url for url in sorted(page.links | page.loads) if not _leads_somewhere(site, path, url, pages)
+        )
         yield from (f"{name}: {url} leads nowhere" for url in leading_nowhere)
 
 
-def _leads_somewhere(path: Path, url: str, pages: Mapping[Path, _Page]) -> bool:
+def _leads_somewhere(site: Path, path: Path, url: str, pages: Mapping[Path, _Page]) -> bool:
     parts = urlsplit(url)
     if parts.scheme or parts.netloc:
         return True
     target = Path(path.parent, unquote(parts.path)).resolve() if parts.path else path
     target = target / "index.html" if target.is_dir() else target
     if target not in pages:
-        return target.is_file()
+        return target.is_file() and target.is_relative_to(site)
     return not parts.fragment or unquote(parts.fragment) in pages[target].anchors
 
 
@@ -109,7 +112,9 @@ def _name_problems(root: Path, pages: Mapping[Path, _Page]) -> Iterator[str]:
     public = {f"hitl_prefect.{name}" for name in hitl_prefect.__all__ if name != "__version__"}
     twins = {f"hitl_prefect.a{name.removeprefix('hitl_prefect.')}" for name in public}
     untold = sorted((public - twins | _shown_names(root)) - anchors)
+    flows = {path.stem for path in root.glob("flows/*.py")} - {anchor.partition(".")[0] for anchor in anchors}
     yield from (f"no page of docs/reference holds `::: {name}`" for name in untold)
+    yield from (f"no page of docs/reference holds the flow of flows/{name}.py" for name in sorted(flows))
 
 
 def _shown_names(root: Path) -> set[str]:

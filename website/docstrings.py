@@ -8,7 +8,7 @@ from griffe import Extension, Function, GriffeLoader, Module, Object
 
 __all__ = ["Docstrings"]
 
-_TWIN = re.compile(r"The same as `(a\w+)`, for a flow that is not async\.")
+_TWIN = re.compile(r"The same as `(a\w+)`, (?:for a flow that is not async|where no event loop runs)\.")
 _DOCTEST = re.compile(r"\n\n(?=>>> )")
 
 
@@ -41,7 +41,7 @@ def _tell_in_full(function: Function) -> None:
     if twin is None or twin.docstring is None:
         return
     first, _, rest = twin.docstring.value.partition("\n")
-    function.docstring.value = f"{first}\n\nIn an async flow: `await {named[1]}(...)`.\n{rest}"
+    function.docstring.value = f"{first}\n\nIn async code: `await {named[1]}(...)`.\n{rest}"
 
 
 def _objects(parent: Object) -> Iterator[Object]:

@@ -49,7 +49,7 @@ def test_the_reference_tells_all_about_a_function_by_its_shorter_name(made):
     page = (made.site / "reference" / "learning" / "index.html").read_text("utf-8")
     section = page[page.index('id="hitl_prefect.pin_policy"') :]
 
-    assert "In an async flow: <code>await apin_policy(...)</code>." in section
+    assert "In async code: <code>await apin_policy(...)</code>." in section
     assert section.index("Parameters:") < section.index("Training files and examples")
 
 
@@ -67,7 +67,8 @@ def test_the_builder_refuses_what_leads_nowhere(tmp_path):
 def test_checks_name_what_is_wrong_with_a_page(tmp_path):
     """Links, anchors, foreign assets, titles, descriptions, the navigation."""
     site = project(tmp_path, nav='["index.md", "gone.md"]', pages={"index.md": "", "lost.md": ""})
-    (site / "index.html").write_text(GOOD.format('<a href="a/#nothing">a</a><a href="b/">b</a><a href="a/#top">c</a>'))
+    links = ("a/#nothing", "b/", "a/#top", "../docs/index.md", "https://example.com/any")
+    (site / "index.html").write_text(GOOD.format("".join(f'<a href="{link}">a</a>' for link in links)))
     (site / "a").mkdir()
     (site / "a" / "index.html").write_text(
         '<h1 id="top">A</h1><h1>B</h1><script src="https://cdn.example/x.js"></script><pre class="mermaid">'
@@ -81,6 +82,7 @@ def test_checks_name_what_is_wrong_with_a_page(tmp_path):
         "a/index.html loads https://unpkg.com/mermaid from elsewhere",
         "a/index.html has 2 titles (h1) instead of one",
         "a/index.html has no description: let a paragraph follow the title",
+        "index.html: ../docs/index.md leads nowhere",
         "index.html: a/#nothing leads nowhere",
         "index.html: b/ leads nowhere",
         "style.css loads //fonts.example/x.css from elsewhere",
