@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from hitl_prefect.evidence import Evidence
 
-__all__ = ["Count", "Label", "counts_from", "labels_of"]
+__all__ = ["Count", "Label", "acceptable", "counts_from", "labels_of"]
 
 _NEVER_ACCEPTED = ("invalid", "refused", "truncated")
 """Reasons that send a case to a person at any confidence: such cases are none of the bar's."""
@@ -30,23 +30,52 @@ class Label:
     propensity: float
     """The probability with which the case was sent to a person, in [0, 1]."""
     era: str
-    """The policy version: within it the propensity depends on the confidence alone."""
+    """What routed it, a policy version or several alike: within it the propensity depends on the confidence alone."""
     case_id: str
 
 
-def labels_of(evidence: Iterable[Evidence]) -> list[Label]:
-    """What there is to find a bar from, for evidence of one key.
+def acceptable(evidence: Iterable[Evidence]) -> list[Evidence]:
+    """The evidence of cases that some bar could have accepted: none that a rule or an invalid draft sent to a person.
 
-    Cases that a rule or an invalid draft sent to a person are left out: no bar would have accepted them. In an era in
-    which nothing was routed by confidence (`review="always"`) all cases count.
+    Where a policy version routed nothing by confidence (`review="always"`) all of its cases are.
     """
     known = [one for one in evidence if one.reason not in _NEVER_ACCEPTED]
     with_bar = {one.policy_version for one in known if one.reason != "rule"}
+    return [one for one in known if one.reason != "rule" or one.policy_version not in with_bar]
+
+
+def labels_of(evidence: Iterable[Evidence]) -> list[Label]:
+    """What there is to find a bar from, for evidence of one key: the cases that are `acceptable`."""
+    known = acceptable(evidence)
+    eras = _eras_of(known)
     return [
-        Label(one.confidence, one.right if one.is_label else None, one.propensity, one.policy_version, one.case_id)
+        Label(
+            one.confidence, one.right if one.is_label else None, one.propensity, eras[one.policy_version], one.case_id
+        )
         for one in known
-        if one.confidence is not None and (one.reason != "rule" or one.policy_version not in with_bar)
+        if one.confidence is not None
     ]
+
+
+def _eras_of(known: Sequence[Evidence]) -> dict[str, str]:
+    """The era of each policy version: those that audit the same share above the same bar are one.
+
+    A version may last for a few cases, none of them at or above its bar. That it saw all of them is chance, and they
+    would count in full where their like are thinned: it belongs to the era that audits the least above that bar.
+    """
+    rates: dict[str, float] = {}
+    rarest: dict[float, float] = {}
+    for one in known:
+        if one.bar is not None and one.reason != "rule" and (one.confidence or 0) >= one.bar:
+            rates[one.policy_version] = one.propensity
+            rarest[one.bar] = min(one.propensity, rarest.get(one.bar, 1.0))
+    return {one.policy_version: _era(one, rates, rarest) for one in known}
+
+
+def _era(one: Evidence, rates: dict[str, float], rarest: dict[float, float]) -> str:
+    if one.bar is None or one.reason == "rule" or one.bar not in rarest:
+        return one.policy_version
+    return f"bar {one.bar!r}, audits {rates.get(one.policy_version, rarest[one.bar])!r}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import random
 import time
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -250,6 +251,34 @@ def test_evidence_that_no_bar_is_about_is_left_out():
         Label(0.8, True, 1.0, "abc", "c1"),
         Label(0.8, None, 0.05, "abc", "c1"),
     ]
+
+
+def in_versions_of(size):
+    """4,000 cases, wrong most often when surest, of which every few have a policy version of their own."""
+    lot = random.Random(size)
+    like = evidence_of(an_outcome(**REVIEWED))
+    for number in range(4000):
+        sure, wrong = lot.random(), lot.random()
+        is_sure, right = sure >= 0.8, wrong >= (0.3 if sure >= 0.8 else 0.02)
+        yield replace(
+            like,
+            case_id=f"c{number}",
+            confidence=sure,
+            reason="above_bar" if is_sure else "below_bar",
+            right=None if is_sure and lot.random() >= 0.05 else right,
+            propensity=0.05 if is_sure else 1.0,
+            bar=0.8,
+            policy_version=f"v{number // size}",
+        )
+
+
+@pytest.mark.parametrize("size", [2000, 20, 2])
+def test_labels_are_thinned_however_short_a_policy_version_lasts(size):
+    """A version of two cases mostly holds none above its bar; 13% are wrong above 0.5, and 3% of labels in full."""
+    (found,) = counts_from(labels_of(in_versions_of(size)), (0.5,))
+
+    assert found.errors / found.labels == pytest.approx(0.132, abs=0.07)
+    assert found.labels < 160
 
 
 def test_where_every_case_is_reviewed_by_rule_all_count():
