@@ -10,6 +10,7 @@ from hitl_prefect.calibration import find_bar, is_due, labels_of
 from hitl_prefect.calibrations import Calibrated, Calibration
 from hitl_prefect.canonical import sha256_of
 from hitl_prefect.evidence import Evidence, Key
+from hitl_prefect.labels import acceptable
 from hitl_prefect.models import Promise
 from hitl_prefect.monitoring import audits_of, monitor_error, monitor_scores
 from hitl_prefect.shares import counted
@@ -71,7 +72,8 @@ def _calibration(about: _About, rows: Sequence[Evidence], before: Calibration | 
 
 def _watched(before: Calibration, rows: Sequence[Evidence], at: datetime) -> Calibration:
     """What was decided since the bar is in force; an alarm takes the bar away."""
-    known, later = _parted(rows, before.ready_at or at)
+    watched = [one for one in acceptable(rows) if _is_watched(one, before)]
+    known, later = _parted(watched, before.ready_at or at)
     alarm = _errors(before, later) or _other_scores(before, known, later)
     if not alarm:
         return before
@@ -79,9 +81,15 @@ def _watched(before: Calibration, rows: Sequence[Evidence], at: datetime) -> Cal
     return Calibration.model_validate({**_named(before), **waits, "alarm": alarm, "made_at": at})
 
 
+def _is_watched(one: Evidence, before: Calibration) -> bool:
+    """Whether a case is one of those that the bar was found from, or of those that it lets pass."""
+    is_since = before.since is None or one.decided_at > before.since
+    return is_since and one.confidence is not None and one.confidence >= (before.bar or 0)
+
+
 def _errors(before: Calibration, later: Iterable[Evidence]) -> str:
     """Whether audits show that more of what is accepted is wrong than was promised."""
-    audited = [one for one in audits_of(later) if one.confidence is not None and one.confidence >= (before.bar or 0)]
+    audited = audits_of(later)
     max_error = before.promise.max_error
     alarm = monitor_error((not one.right for one in audited), max_error=max_error)
     if alarm is None:
@@ -102,7 +110,7 @@ def _other_scores(before: Calibration, known: Iterable[Evidence], later: Iterabl
     """Whether accepted cases come with other scores than those that the bar was found from."""
     # Reviewed cases are decided when somebody finds the time: only accepted ones come in the order of their drafts.
     accepted = sorted((one for one in later if one.action == "accept"), key=_in_turn)
-    found = monitor_scores(_above(accepted, before.bar), reference=_above(known, before.bar))
+    found = monitor_scores(_scores(accepted, before.bar), reference=_scores(known, before.bar))
     return "" if found is None else f"other scores than before, as {counted(found.at + 1, 'accepted case')} show"
 
 
@@ -111,8 +119,10 @@ def _in_turn(one: Evidence) -> tuple[str, str]:
     return f"{one.decided_at.astimezone(UTC):%Y-%m-%d}", sha256_of(one.case_id)
 
 
-def _above(rows: Iterable[Evidence], bar: float | None) -> list[float]:
-    return [one.confidence for one in rows if one.confidence is not None and one.confidence >= (bar or 0)]
+def _scores(rows: Iterable[Evidence], bar: float | None) -> list[float]:
+    """Under no stricter bar, such as one that a batch keeps: that lets the surest of these cases pass alone."""
+    whole = (one for one in rows if one.bar is None or one.bar <= (bar or 0))
+    return [one.confidence for one in whole if one.confidence is not None]
 
 
 def _looked(about: _About, rows: Sequence[Evidence], before: Calibration | None, at: datetime) -> Calibration:

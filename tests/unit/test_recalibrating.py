@@ -129,6 +129,39 @@ def test_other_scores_than_before_take_the_bar_away():
     assert found.alarm.startswith("other scores than before, as ")
 
 
+def test_after_an_alarm_new_cases_are_held_against_those_that_came_since():
+    """The bar that is found anew is not taken away again because cases once came with other scores."""
+    rows = list(cases(300))
+    first = after(rows)
+    rows += accepted(replace(row, confidence=0.75) for row in cases(100, day=2, policy_version="v1"))
+    drifted = after(rows, first, day=3)
+    rows += [replace(row, confidence=0.75, right=True, reason="drift") for row in cases(120, day=4)]
+    again = after(rows, drifted, day=5)
+    rows += accepted(replace(row, confidence=0.75, bar=0.75) for row in cases(100, day=6, policy_version="v3"))
+
+    assert [one.calibrations[0].status for one in (first, drifted, again)] == ["ready", "drift", "ready"]
+    assert after(rows, again, day=7) is None
+
+
+def test_cases_that_a_rule_sends_to_a_person_are_no_part_of_what_came_before():
+    """Of the cases before a third was under a rule, and just above the bar; what is accepted is not."""
+    unsure = [replace(row, confidence=0.6, reason="rule") for row in cases(150, day=1)]
+    rows = [*cases(300), *unsure]
+    first = after(rows, day=2)
+    later = accepted(row for row in cases(300, day=3, policy_version="v1") if row.confidence >= 0.6)
+
+    assert after([*rows, *later], first, day=4) is None
+
+
+def test_a_batch_that_keeps_a_stricter_bar_is_no_change():
+    """It accepts the surest cases alone."""
+    rows = list(cases(300))
+    first = after(rows)
+    sure = accepted(row for row in cases(300, day=2, policy_version="v0", bar=0.9) if row.confidence >= 0.9)
+
+    assert after([*rows, *sure], first, day=3) is None
+
+
 def test_a_file_that_is_sorted_is_no_change():
     """The surest come first, and all on one day."""
     first = after(cases(300))
