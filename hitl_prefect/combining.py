@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from pydantic import Field, FiniteFloat, model_validator
 
+from hitl_prefect.canonical import sha256_of
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Case, Generation, Part, TaskName
 
@@ -82,6 +83,11 @@ class Combination(Frozen):
     def names(self) -> set[str]:
         """The scorers that it counts on."""
         return {term.name for term in self.terms}
+
+    @property
+    def version(self) -> str:
+        """Names this fit: the first 8 characters of its sha256. What is known of one fit's scores holds for no other's."""
+        return sha256_of(self)[:8]
 
     def explain(self, parts: Sequence[Part]) -> dict[str, float] | None:
         """What each scorer adds to the log-odds of being right, and the `intercept`; together they are the log-odds.

@@ -12,7 +12,7 @@ from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Confidence, Promise
 from hitl_prefect.people import People
 from hitl_prefect.retention import Retention
-from hitl_prefect.scorers import ASKING, READING, AskingScorer, ReadingName
+from hitl_prefect.scorers import ASKING, READING, AskingScorer, Learned, ReadingName
 
 __all__ = ["REVIEW_ALL", "Grouping", "Policy", "Rule"]
 
@@ -135,6 +135,12 @@ class Policy(People):
             )
         if self.max_error is None and self.calibrated is not None:
             raise ValueError("calibrated holds bars for a max_error: give the max_error that they are to keep")
+        loose = [one.model for one in self.scorers if isinstance(one, Learned) and not one.is_pinned]
+        if self.max_error is not None and loose:
+            raise ValueError(
+                f"a bar holds for one version of a classifier, and {loose[0]!r} is whichever is the newest: name one, "
+                f"such as {loose[0].replace('@', '/1@', 1)!r}"
+            )
         return self
 
     @model_validator(mode="after")

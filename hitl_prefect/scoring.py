@@ -1,7 +1,7 @@
 """How sure are we of a draft? The scorers that a policy names, each beside the others, made one number."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from statistics import fmean
 
@@ -85,7 +85,8 @@ class PolicyScorer:
         looks = (_look(one, Sitting(case, generation, asker) if asker else None) for one in asking)
         parts = [*read, *await asyncio.gather(*looks)]
         if fitted:
-            return _as_fitted(fitted, case, generation, parts)
+            told = {name_of(one): self._with_second(one) for one in counted}
+            return _as_fitted(fitted.part(case, generation, parts), parts, combination=fitted, told=told)
         return self._together(counted, parts)
 
     def _reads(self, name: ReadingName) -> bool:
@@ -116,15 +117,22 @@ class PolicyScorer:
 
     def _together(self, counted: Sequence[ReadingName | Asking], parts: Sequence[Part]) -> Score:
         by_name = {part.name: part for part in parts}
-        names = [name_of(one) for one in counted]
-        counting = [by_name[name] for name in names]
+        counting = [by_name[name_of(one)] for one in counted]
         how = str(self._policy.combine) if self._policy.scorers else "mean"
+        names = [self._with_second(one) for one in counted]
         return Score(
             confidence=_combine(how, [part.confidence for part in counting]),
             combined=names[0] if len(names) == 1 else f"{how}({', '.join(names)})",
             parts=tuple(parts),
             fields=_lowest_by_field(counting),
         )
+
+
+    def _with_second(self, scorer: ReadingName | Asking) -> str:
+        """A scorer with the second model that it asks: what is known of one holds for no other."""
+        second = self._asker.second if self._asker else None
+        asks = isinstance(scorer, Asking) and SECOND in scorer.models and second is not None
+        return f"{name_of(scorer)}={second}" if asks else name_of(scorer)
 
 
 async def _look(scorer: Asking, sitting: Sitting | None) -> Part:
@@ -144,11 +152,13 @@ async def _look(scorer: Asking, sitting: Sitting | None) -> Part:
         return Part(name=scorer.name, confidence=None, reason=f"{type(exc).__name__}: {exc}", cost_usd=None)
 
 
-def _as_fitted(combination: Combination, case: Case, generation: Generation, parts: Sequence[Part]) -> Score:
-    fitted = combination.part(case, generation, parts)
+def _as_fitted(
+    fitted: Part, parts: Sequence[Part], *, combination: Combination, told: Mapping[str, str]
+) -> Score:
+    names = [told.get(term.name, term.name) for term in combination.terms]
     return Score(
         confidence=fitted.confidence,
-        combined=f"{fitted.name}({', '.join(term.name for term in combination.terms)})",
+        combined=f"{fitted.name}-{combination.version}({', '.join(names)})",
         parts=(*parts, fitted),
         fields=_lowest_by_field([part for part in parts if part.name in combination.names]),
     )

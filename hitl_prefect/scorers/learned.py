@@ -29,6 +29,11 @@ class Learned(Asking):
         return f"learned:{self.model.removeprefix('embedded:').partition('@')[0]}"
 
     @property
+    def is_pinned(self) -> bool:
+        """Whether it names a version of the model, and not whichever is the newest."""
+        return "/" in self.model.partition("@")[0]
+
+    @property
     def models(self) -> tuple[str | None, ...]:
         """The classifier."""
         return (self.model,)

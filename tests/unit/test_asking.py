@@ -83,7 +83,7 @@ async def test_without_logprobs_the_word_of_the_model_and_a_second_model_count()
 
     drafted = await draft_and_score(case, model=ScriptedProvider([YES]), policy=Policy(second_model="scripted:other"))
 
-    assert (drafted.score.combined, drafted.score.confidence) == ("mean(stated, agreement:second)", 0.3)
+    assert (drafted.score.combined, drafted.score.confidence) == ("mean(stated, agreement:second=scripted:other)", 0.3)
 
 
 @pytest.mark.parametrize(("groups", "confidence"), [("[1, 1]", 0.8), ("[1, 2]", 0.3)])
@@ -94,7 +94,7 @@ async def test_for_free_text_the_second_model_tells_whether_both_say_the_same(gr
 
     drafted = await draft_and_score(CASE, model=ScriptedProvider([draft]), policy=Policy(second_model="scripted:words"))
 
-    assert drafted.score.combined == "mean(stated, semantic_entropy:second)"
+    assert drafted.score.combined == "mean(stated, semantic_entropy:second=scripted:words)"
     assert drafted.score.confidence == pytest.approx(confidence)
 
 

@@ -85,12 +85,23 @@ async def test_a_policy_scores_as_fitted():
     policy = Policy(scorers=("stated", "hedging")).model_copy(update={"combine": FITTED})
     score = await PolicyScorer(policy).score(a_case(), a_generation(stated_confidence=0.5))
 
-    assert (score.combined, score.confidence) == ("combination(stated, hedging)", FITTED.apply(parts()))
+    combined = f"combination-{FITTED.version}(stated, hedging)"
+    assert (score.combined, score.confidence) == (combined, FITTED.apply(parts()))
     assert score.parts[-1] == Part(
         name="combination",
         confidence=FITTED.apply(parts()),
         log_odds={"intercept": 1.0, "stated": -1.0, "hedging": 1.0},
     )
+
+
+async def test_another_fit_of_the_same_scorers_is_another_evidence():
+    """What a bar was found for: with other weights the same confidence says something else."""
+    again = FITTED.model_copy(update={"intercept": FITTED.intercept + 1})
+    policies = [Policy(scorers=("stated", "hedging"), combine=one) for one in (FITTED, again, FITTED)]
+    draft = a_generation(stated_confidence=0.5)
+    first, other, same = [(await PolicyScorer(one).score(a_case(), draft)).combined for one in policies]
+
+    assert first == same != other
 
 
 async def test_a_policy_leaves_a_draft_of_another_model_unscored():

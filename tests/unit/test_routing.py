@@ -9,6 +9,7 @@ from hitl_prefect.errors import ConfigError
 from hitl_prefect.models import Promise, Route
 from hitl_prefect.policy import Policy, Rule
 from hitl_prefect.routing import check_rules, fires, route
+from hitl_prefect.scorers import Learned
 from tests.unit.making import NOON, a_case, a_generation, a_score
 
 
@@ -173,6 +174,7 @@ def test_a_bar_that_was_set_by_hand_can_be_audited_too():
     [
         ({"max_error": 0.05, "min_confidence": 0.9}, "leave out one of them"),
         ({"calibrated": in_force()}, "give the max_error"),
+        ({"max_error": 0.05, "scorers": (Learned(model="embedded:mail@s3://o"),)}, "embedded:mail/1@s3://o"),
         ({"max_error": 0.05, "review": "never", "reversible": True}, "asks nobody"),
         ({"audit_rate": 0.1, "review": "never", "reversible": True}, "asks nobody"),
         ({"max_error": 0}, "greater than 0"),
