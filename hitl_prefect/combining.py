@@ -86,7 +86,7 @@ class Combination(Frozen):
 
     @property
     def version(self) -> str:
-        """Names this fit: the first 8 characters of its sha256. What is known of one fit's scores holds for no other's."""
+        """Names this fit, since nothing that is known of one holds for another: 8 characters of its sha256."""
         return sha256_of(self)[:8]
 
     def explain(self, parts: Sequence[Part]) -> dict[str, float] | None:

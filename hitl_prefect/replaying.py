@@ -6,7 +6,7 @@ ever looked at stays unknown, and unknown is never taken for right.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, NamedTuple
@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from hitl_prefect.estimates import ErrorRate, error_of_all
 from hitl_prefect.evidence import Evidence, evidence_of, first_attempt
 from hitl_prefect.frozen import Frozen
+from hitl_prefect.inert import short, visible
 from hitl_prefect.models import Case
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.policy import Policy
@@ -23,6 +24,7 @@ from hitl_prefect.policy_versions import newest
 from hitl_prefect.protocols import Store
 from hitl_prefect.reading import Unreadable, read_outcomes
 from hitl_prefect.routing import route
+from hitl_prefect.scoring import scores_as
 
 __all__ = ["Replay", "TaskReplay", "replay"]
 
@@ -32,6 +34,9 @@ class TaskReplay(Frozen):
 
     task: str
     cases: int
+    scored_otherwise: int
+    """Cases with a score that the new policy would not give: by other scorers, or another way to combine them. They are
+    replayed with the score that is stored."""
     reviews_before: int
     reviews_after: int
     """With the audits that the policy draws."""
@@ -105,6 +110,7 @@ class _Case(NamedTuple):
     was_accepted: bool
     is_accepted: bool
     is_reviewed: bool
+    is_scored_otherwise: bool
 
 
 def _case(outcome: Outcome[JsonValue], policy: Policy) -> _Case:
@@ -116,6 +122,7 @@ def _case(outcome: Outcome[JsonValue], policy: Policy) -> _Case:
         was_accepted=evidence.action == "accept" or evidence.reason == "audit",
         is_accepted=now.action == "accept" or now.reason == "audit",
         is_reviewed=now.action == "review",
+        is_scored_otherwise=evidence.confidence is not None and not scores_as(policy, evidence.key.scorer),
     )
 
 
@@ -123,11 +130,20 @@ def _task(task: str, cases: Sequence[_Case], budget: float | None) -> TaskReplay
     new = [one.evidence for one in cases if one.is_accepted and not one.was_accepted]
     before = error_of_all(one.evidence for one in cases if one.was_accepted)
     after = error_of_all(one.evidence for one in cases if one.is_accepted)
-    risk = _Risk(len(new), before, after, error_of_all(new), budget)
+    risk = _Risk(
+        newly=len(new),
+        accepted=sum(one.is_accepted for one in cases),
+        before=before,
+        after=after,
+        new=error_of_all(new),
+        budget=budget,
+        scored_today=_scored_otherwise_today(cases),
+    )
     verdict, why = risk.judged()
     return TaskReplay(
         task=task,
         cases=len(cases),
+        scored_otherwise=sum(one.is_scored_otherwise for one in cases),
         reviews_before=sum(one.evidence.action == "review" for one in cases),
         reviews_after=sum(one.is_reviewed for one in cases),
         newly_reviewed=sum(one.was_accepted and not one.is_accepted for one in cases),
@@ -142,6 +158,13 @@ def _task(task: str, cases: Sequence[_Case], budget: float | None) -> TaskReplay
     )
 
 
+def _scored_otherwise_today(cases: Iterable[_Case]) -> str:
+    """How the newest score was made, where the policy makes others; what was once scored otherwise is no change."""
+    scored = (one for one in cases if one.evidence.confidence is not None)
+    newest = max(scored, key=lambda one: one.evidence.decided_at, default=None)
+    return newest.evidence.key.scorer if newest is not None and newest.is_scored_otherwise else ""
+
+
 _Verdict = tuple[Literal["holds", "rises", "unknown"], str]
 
 
@@ -150,13 +173,22 @@ class _Risk:
     """What is known of the error rates, and what is allowed."""
 
     newly: int
+    accepted: int
     before: ErrorRate | None
     after: ErrorRate | None
     new: ErrorRate | None
     budget: float | None
+    scored_today: str
 
     def judged(self) -> _Verdict:
         """By the estimates: an interval that must lie below would refuse nearly every change of a few hundred cases."""
+        if self.scored_today:
+            return "unknown", (
+                f"scores are made by {short(visible(self.scored_today))} today, and the new policy makes others; change "
+                "the scorers by themselves, and replay once cases are scored by them"
+            )
+        if not self.accepted:
+            return "holds", "nothing would be accepted: a person sees every case"
         if self.budget is not None:
             return self._against_budget(self.budget)
         if not self.newly:

@@ -1,6 +1,7 @@
 """How sure are we of a draft? The scorers that a policy names, each beside the others, made one number."""
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from statistics import fmean
@@ -23,7 +24,7 @@ from hitl_prefect.scorers import (
 from hitl_prefect.scorers.base import Sitting, name_of
 from hitl_prefect.scorers.costs import BilledOnce
 
-__all__ = ["PolicyScorer"]
+__all__ = ["PolicyScorer", "scores_as"]
 
 _BEST_FIRST: tuple[ReadingName, ...] = ("probability", "logprob_decision", "logprob")
 """Where a policy names no scorer the first of these that has a confidence counts: a classifier's own probability,
@@ -119,20 +120,44 @@ class PolicyScorer:
         by_name = {part.name: part for part in parts}
         counting = [by_name[name_of(one)] for one in counted]
         how = str(self._policy.combine) if self._policy.scorers else "mean"
-        names = [self._with_second(one) for one in counted]
         return Score(
             confidence=_combine(how, [part.confidence for part in counting]),
-            combined=names[0] if len(names) == 1 else f"{how}({', '.join(names)})",
+            combined=_named(how, [self._with_second(one) for one in counted]),
             parts=tuple(parts),
             fields=_lowest_by_field(counting),
         )
-
 
     def _with_second(self, scorer: ReadingName | Asking) -> str:
         """A scorer with the second model that it asks: what is known of one holds for no other."""
         second = self._asker.second if self._asker else None
         asks = isinstance(scorer, Asking) and SECOND in scorer.models and second is not None
         return f"{name_of(scorer)}={second}" if asks else name_of(scorer)
+
+
+def scores_as(policy: Policy, combined: str) -> bool:
+    """Whether a policy may give scores of this name (`Score.combined`), whichever second model it asks.
+
+    Without named scorers it takes what there is, and a score that a flow made itself.
+
+    >>> scores_as(Policy(scorers=("stated", "logprob")), "min(stated, logprob)")
+    True
+    >>> scores_as(Policy(scorers=("stated", "logprob"), combine="mean"), "min(stated, logprob)")
+    False
+    """
+    told = _SECOND_MODEL.sub("", combined)
+    if isinstance(policy.combine, Combination):
+        return told.startswith(f"combination-{policy.combine.version}(")
+    if policy.scorers:
+        return told == _named(policy.combine, [name_of(one) for one in policy.scorers])
+    defaults = (_named("mean", [name_of(one) for one in some]) for some in (_WITHOUT_LOGPROBS, _OF_FREE_TEXT))
+    return "," not in told or told in defaults
+
+
+_SECOND_MODEL = re.compile(r"=[^,)]*")
+
+
+def _named(how: str, names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{how}({', '.join(names)})"
 
 
 async def _look(scorer: Asking, sitting: Sitting | None) -> Part:
@@ -152,9 +177,7 @@ async def _look(scorer: Asking, sitting: Sitting | None) -> Part:
         return Part(name=scorer.name, confidence=None, reason=f"{type(exc).__name__}: {exc}", cost_usd=None)
 
 
-def _as_fitted(
-    fitted: Part, parts: Sequence[Part], *, combination: Combination, told: Mapping[str, str]
-) -> Score:
+def _as_fitted(fitted: Part, parts: Sequence[Part], *, combination: Combination, told: Mapping[str, str]) -> Score:
     names = [told.get(term.name, term.name) for term in combination.terms]
     return Score(
         confidence=fitted.confidence,

@@ -12,6 +12,7 @@ from hitl_prefect.inert import visible
 from hitl_prefect.policy_files import read_policy
 from hitl_prefect.replaying import Replay, TaskReplay
 from hitl_prefect.replaying import replay as replay_store
+from hitl_prefect.shares import counted
 
 __all__ = ["replay"]
 
@@ -47,6 +48,11 @@ def _tell(found: Replay) -> None:
         say_aside(f"{visible(broken.key)}: {visible(broken.problem)}")
     for one in found.tasks:
         say(f"Task {one.task}, {one.cases:,} cases:\n\n{table(list(_rows(one)))}\n")
+        if one.scored_otherwise:
+            say_aside(
+                f"{counted(one.scored_otherwise, 'case')} of task {one.task} replayed with a stored score that the new "
+                "policy would not give: by other scorers, or combined otherwise."
+            )
         say(f"The risk {_VERDICTS[one.verdict]}: {one.why}.\n")
 
 

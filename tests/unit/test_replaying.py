@@ -1,6 +1,7 @@
 """What another policy would have done: reviews saved, errors let through, and when CI has to say no."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -166,6 +167,41 @@ def test_a_policy_with_a_risk_budget_takes_the_bars_of_the_store(store):
 
     assert (cold.reviews_after, warm.reviews_after) == (24, 0)
     assert (warm.newly_accepted, warm.budget, warm.verdict) == (4, 0.05, "holds")
+
+
+def test_a_policy_that_would_accept_nothing_keeps_every_budget(store):
+    """Such as a stricter promise, for which there is no bar yet."""
+    put(store, *audited(wrong=0), *(reviewed(f"c{n}", 0.7) for n in range(4)))
+    task = task_of(store, Policy(max_error=0.01))
+
+    assert (task.reviews_after, task.error_after) == (24, None)
+    assert (task.verdict, task.why) == ("holds", "nothing would be accepted: a person sees every case")
+
+
+def scored(case_id, combined, *, day=0):
+    score = a_score(0.9).model_copy(update={"combined": combined})
+    return accepted(case_id).model_copy(update={"score": score, "decided_at": NOON + timedelta(days=day)})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"scorers": ("stated",)}, {"scorers": ("stated", "logprob"), "combine": "mean"}, {}],
+    ids=["other scorers", "combined otherwise", "none are named"],
+)
+def test_scores_that_the_policy_would_not_give_leave_the_risk_unknown(store, changes):
+    """The bar is the same, and nothing is newly accepted: with other scores nobody can say."""
+    task = task_of(put(store, scored("a", "min(stated, logprob)")), Policy(min_confidence=0.8, **changes))
+
+    assert (task.scored_otherwise, task.newly_accepted, task.verdict) == (1, 0, "unknown")
+    assert task.why.startswith("scores are made by min(stated, logprob) today")
+
+
+def test_what_was_once_scored_otherwise_is_replayed_and_counted(store):
+    """The scorers were changed long ago, and not by this policy."""
+    put(store, scored("old", "stated"), scored("new", "min(stated, logprob)", day=1))
+    task = task_of(store, Policy(min_confidence=0.8, scorers=("stated", "logprob")))
+
+    assert (task.scored_otherwise, task.verdict) == (1, "holds")
 
 
 def test_an_object_that_is_no_outcome_is_named(store):
