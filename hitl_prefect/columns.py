@@ -26,7 +26,7 @@ from hitl_prefect.outcomes import Outcome
 
 __all__ = ["Columns", "Spoiled", "can_read", "parquet_of"]
 
-_MEANING = 1
+_MEANING = 2
 """Raise it when `evidence_of` says something else of the same outcome: older files then tell their outcomes only."""
 _NOTED = b"hitl.evidence"
 _ROWS_AT_ONCE = 4096

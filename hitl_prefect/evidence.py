@@ -21,6 +21,7 @@ __all__ = [
     "first_attempt",
     "how_decided",
     "last_attempt",
+    "only_in_bulk",
     "prompt_name",
     "was_right",
 ]
@@ -50,7 +51,7 @@ class Evidence:
     confidence: float | None
     """Of the first draft, in [0, 1]."""
     right: bool | None
-    """Whether the first draft was right, as a person decided; `None` where no person did."""
+    """Whether the first draft was right, as a person decided; `None` where no person did, or only in bulk."""
     action: Literal["accept", "review"]
     reason: RouteReason
     propensity: float
@@ -74,7 +75,8 @@ class Evidence:
 def evidence_of(outcome: Outcome[Any]) -> Evidence:
     """The row of an outcome.
 
-    A case that was answered by the form of another one has no label: nobody looked at it.
+    A case that was answered by the form of another one has no label, nor one that was only answered in bulk: nobody
+    looked at it.
     """
     first = first_attempt(outcome)
     attempts = (*outcome.earlier, last_attempt(outcome))
@@ -83,7 +85,7 @@ def evidence_of(outcome: Outcome[Any]) -> Evidence:
         key=Key(outcome.case.task, first.generation.model, prompt_name(outcome.case), first.score.combined),
         case_id=outcome.case.id,
         confidence=first.score.confidence,
-        right=was_right(outcome),
+        right=None if only_in_bulk(outcome) else was_right(outcome),
         action=first.route.action,
         reason=first.route.reason,
         propensity=first.route.propensity,
@@ -122,6 +124,12 @@ def was_right(outcome: Outcome[Any]) -> bool | None:
     if outcome.decision in ("approve", "edit"):
         return bool(to_jsonable_python(outcome.final_answer) == first.generation.answer)
     return False if outcome.decision == "reject" else None
+
+
+def only_in_bulk(outcome: Outcome[Any]) -> bool:
+    """Whether all who answered did so for many cases at once, as `hitl answer --where` does."""
+    verdicts = outcome.review.verdicts if outcome.review else ()
+    return bool(verdicts) and all(one.bulk for one in verdicts)
 
 
 def how_decided(outcome: Outcome[Any]) -> How:

@@ -184,8 +184,8 @@ class _Risk:
         """By the estimates: an interval that must lie below would refuse nearly every change of a few hundred cases."""
         if self.scored_today:
             return "unknown", (
-                f"scores are made by {short(visible(self.scored_today))} today, and the new policy makes others; change "
-                "the scorers by themselves, and replay once cases are scored by them"
+                f"scores are made by {short(visible(self.scored_today))} today, and the new policy makes others; "
+                "change the scorers by themselves, and replay once cases are scored by them"
             )
         if not self.accepted:
             return "holds", "nothing would be accepted: a person sees every case"

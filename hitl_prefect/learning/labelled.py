@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from hitl_prefect.evidence import How, how_decided
+from hitl_prefect.evidence import How, how_decided, only_in_bulk
 from hitl_prefect.messages import Message
 from hitl_prefect.outcomes import Outcome
 
@@ -34,15 +34,16 @@ class Labelled:
 def labelled(outcomes: Iterable[Outcome[Any]]) -> list[Labelled]:
     """The labels that people gave, in the order of the outcomes.
 
-    Left out are the answers that no person gave or looked at, those that were rejected, those that are no label, and
-    cases without any text.
+    Left out are the answers that no person gave or looked at, such as in bulk, those that were rejected, those that are
+    no label, and cases without any text.
     """
     found = (_labelled(one) for one in outcomes if _by_people(one))
     return [one for one in found if one is not None]
 
 
 def _by_people(outcome: Outcome[Any]) -> bool:
-    return outcome.decided_by in ("human", "quorum", "audit") and not outcome.is_answered_elsewhere
+    by_people = outcome.decided_by in ("human", "quorum", "audit")
+    return by_people and not outcome.is_answered_elsewhere and not only_in_bulk(outcome)
 
 
 def _labelled(outcome: Outcome[Any]) -> Labelled | None:

@@ -33,7 +33,7 @@ from hitl_prefect.scorers import Learned
 from hitl_prefect.shares import Share
 from hitl_prefect.stores import FolderStore
 from tests.unit.labels import a_label, a_labelled_outcome, labels_of, text_about
-from tests.unit.making import a_route
+from tests.unit.making import a_review, a_route, a_verdict
 
 Category = Literal["refund", "delivery", "account"]
 
@@ -269,6 +269,7 @@ def test_only_what_people_decided_is_a_label():
         a_labelled_outcome(4, decision="fallback", decided_by="deadline"),
         a_labelled_outcome(5, final_answer={"a": "x", "b": "y"}),
         a_labelled_outcome(6, final_answer=7),
+        a_labelled_outcome(7, review=a_review(a_verdict(bulk=True))),
     ]
 
     assert labelled([kept, *others]) == [

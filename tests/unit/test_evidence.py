@@ -38,6 +38,19 @@ def test_a_case_that_another_form_answered_is_no_label():
     assert (evidence.right, evidence.how, evidence.is_label) == (None, "bulk", False)
 
 
+@pytest.mark.parametrize("reason", ["below_bar", "audit"])
+def test_what_was_only_answered_in_bulk_is_no_label(reason):
+    """`hitl answer --where 'confidence > 0.8' --decision approve` would give a bar without anybody having looked."""
+    route = a_route(action="review", reason=reason, propensity=1)
+    in_bulk, beside = a_verdict(bulk=True), a_verdict(reviewer="grace")
+    found = [
+        evidence_of(an_outcome(**{**REVIEWED, "route": route, "review": a_review(*verdicts)})).right
+        for verdicts in ((in_bulk,), (beside, in_bulk))
+    ]
+
+    assert found == [None, True]
+
+
 @pytest.mark.parametrize(
     ("changes", "how"),
     [
