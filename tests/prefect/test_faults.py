@@ -204,7 +204,7 @@ def test_cases_that_are_started_together_wait_one_after_the_other(site, document
     assert len(model.calls(document)) == 2
 
 
-@pytest.mark.parametrize("number", range(20 if FULL else 4))
+@pytest.mark.parametrize("number", range(20 if FULL else 2))
 def test_two_people_answer_at_once(resident, ask, number):
     """One answer is taken, the other is told; the outcome is that of the one taken."""
     run = ask(**CAREFUL)

@@ -117,7 +117,14 @@ def test_what_does_not_fit_is_opened_again_with_the_errors(resident, waiting, ed
     assert ("-1 -" in seen[1], "You change:\n  total: 12.5 -> 13\n" in changes) == (True, True)
 
 
-@pytest.mark.parametrize("leave", ["n\n", "\x04", "\x03"], ids=["n", "Ctrl-D", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "leave",
+    [
+        pytest.param("n\n", id="n", marks=pytest.mark.full),
+        pytest.param("\x04", id="Ctrl-D", marks=pytest.mark.full),
+        pytest.param("\x03", id="Ctrl-C"),
+    ],
+)
 def test_whoever_leaves_sends_nothing_and_keeps_what_they_wrote(resident, waiting, editor, leave):
     """The file is named, and the command that is printed with it sends it."""
     with Terminal(resident.server.api_url, "answer", waiting, EDITOR=editor(("12.5", "13")), VISUAL="") as terminal:

@@ -49,6 +49,8 @@ BY_PEOPLE: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     ),
     "seeded": ({"probes": {"seeded": 1}}, [said("approve"), said("approve")]),
 }
+OFTEN = ("escalated in a quorum, and again", "second opinion", "seeded")
+"""Between them they take every way that verdicts go; the others run with `make test-all`."""
 LATE: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "fallback": ({"on_deadline": "fallback", "fallback": {"vendor": "unknown", "total": 0}}, []),
     "escalated": ({"on_deadline": "escalate", "escalate_to": ["sue"]}, [said("approve", "sue")]),
@@ -74,7 +76,9 @@ def finish(resident, run: str, words: list[dict[str, Any]]) -> str:
     return resident.state(run)
 
 
-@pytest.mark.parametrize("kind", BY_PEOPLE)
+@pytest.mark.parametrize(
+    "kind", [kind if kind in OFTEN else pytest.param(kind, marks=pytest.mark.full) for kind in BY_PEOPLE]
+)
 def test_what_people_decided_has_no_finding(resident, document, tmp_path, kind):
     """With its policy and without."""
     policy, words = BY_PEOPLE[kind]
