@@ -32,6 +32,8 @@ def pytest_configure() -> None:
     os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="hitl-test-cache-")
     # Without keys, the AWS SDK would ask the metadata server of a cloud machine for some.
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    # The stores of tests are on loopback, and named by URLs.
+    os.environ["HITL_ALLOWED_HOSTS"] = "public,127.0.0.1"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

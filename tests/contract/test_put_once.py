@@ -138,7 +138,6 @@ def test_the_url_leads_back_to_the_store(target, monkeypatch):
     store.put_once(KEY, OURS)
     for name, value in (target.server.env if target.server else {}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HITL_ALLOWED_HOSTS", "127.0.0.1")
 
     again = store_for(store.url)
 

@@ -31,7 +31,6 @@ def as_parquet():
 @pytest.fixture
 def keys(monkeypatch):
     """The keys of a server in the environment, where the URL of a source finds them."""
-    monkeypatch.setenv("HITL_ALLOWED_HOSTS", "127.0.0.1")
 
     def given(server):
         for name, value in server.env.items():
