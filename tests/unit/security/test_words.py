@@ -2,7 +2,6 @@
 
 import ast
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from pydantic import BaseModel
 
-import hitl_prefect
 from hitl_prefect.cli import main
 from hitl_prefect.cli.printing import print_json, table
 from hitl_prefect.inert import code_span, fence, visible, visible_json
@@ -20,6 +18,7 @@ from hitl_prefect.training import training_files
 from tests.unit.invoices import form_for
 from tests.unit.making import an_outcome
 from tests.unit.security.fuzzing import fuzzed
+from tests.unit.security.sources import nodes
 
 BREAKING_OUT = [
     "![a](http://evil.example/leak)",
@@ -136,16 +135,12 @@ def test_words_in_a_message_mention_nobody_and_load_nothing(text):
     assert not set("<>") & set(excerpt(text))
 
 
-PACKAGE = sorted(Path(hitl_prefect.__file__).parent.rglob("*.py"))
-
-
 def test_no_file_of_ours_is_opened_by_a_spreadsheet():
     """`=cmd|...` is a formula in CSV: we write JSON, JSONL and Parquet, where it is text, and no CSV."""
     called = {
-        (path.name, node.attr)
-        for path in PACKAGE
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Attribute) and node.attr in ("writer", "DictWriter", "to_csv", "to_excel", "to_html")
+        (file, node.attr)
+        for file, node in nodes(ast.Attribute)
+        if node.attr in ("writer", "DictWriter", "to_csv", "to_excel", "to_html")
     }
 
     assert called == set()
