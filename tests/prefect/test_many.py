@@ -1,6 +1,7 @@
 """Many cases in one flow run: what is stored, what waits for people, and what a further run does."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from prefect.settings import PREFECT_HOME, temporary_settings
@@ -9,6 +10,7 @@ from flows.resolve_batch import resolve_batch
 from hitl_prefect.canonical import sha256_of
 from hitl_prefect.detached.flow import review
 from hitl_prefect.errors import BudgetSpent, ConfigError, ProviderDenied, ProviderError
+from hitl_prefect.forgetting import Wish, forget
 from hitl_prefect.models import Usage
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.policy import Grouping, Policy
@@ -141,6 +143,16 @@ def test_a_case_that_was_decided_before_is_passed_over(desk):
     assert (counts(summary), model.calls) == ({"cases": 3, "accepted": 1, "decided_before": 2}, 3)
     with pytest.raises(ConfigError, match=r"line 1: case 'c1' .* with another prompt"):
         desk.run([{"id": "c1", "prompt": "Is it another?"}])
+
+
+def test_a_case_that_was_forgotten_is_passed_over(desk):
+    """Nobody is asked about it again, and the rest goes on."""
+    model = desk.model("yes 0.9")
+    desk.run(cases(1))
+    forget(desk.store, Wish(task=desk.task, case="c1", by="dpo", reason="ticket 7", at=datetime.now(UTC)))
+    summary = desk.run(cases(2))
+
+    assert (counts(summary), model.calls) == ({"cases": 2, "accepted": 1, "decided_before": 1}, 2)
 
 
 def test_a_dry_run_asks_nobody(desk):
