@@ -11,9 +11,18 @@ from pydantic import AwareDatetime, ConfigDict, Field, ValidationError
 
 from hitl_prefect.models import CaseId, Sha256, TaskName
 from hitl_prefect.outcomes import outcome_prefix
+from hitl_prefect.protocols import Store
 from hitl_prefect.signing import SignedRecord
 
-__all__ = ["Tombstone", "forgotten_key", "forgotten_prefix", "outcome_key_of", "tombstone_of", "tombstone_schema"]
+__all__ = [
+    "Tombstone",
+    "count_forgotten",
+    "forgotten_key",
+    "forgotten_prefix",
+    "outcome_key_of",
+    "tombstone_of",
+    "tombstone_schema",
+]
 
 _NAME = b'"hitl.tombstone/v1"'
 _FORGOTTEN = "forgotten/v1/"
@@ -56,6 +65,11 @@ def outcome_key_of(forgotten: str) -> str:
 def forgotten_prefix(task: str | None = None) -> str:
     """How the keys of tombstones begin: of one task, or of all."""
     return _FORGOTTEN + outcome_prefix(task).removeprefix(outcome_prefix())
+
+
+def count_forgotten(store: Store, task: str | None = None) -> int:
+    """How many cases of a store were forgotten: of one task, or of all."""
+    return len(store.keys(forgotten_prefix(task)))
 
 
 def tombstone_of(stored: bytes) -> Tombstone | None:

@@ -95,3 +95,5 @@ class TrustReport(Frozen):
     outcomes: int
     tasks: tuple[TaskTrust, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+    forgotten: int = 0
+    """Cases that were forgotten on request, and are in none of the figures."""

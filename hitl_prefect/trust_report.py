@@ -34,6 +34,7 @@ def trust_report(gathered: Gathered) -> TrustReport:
         outcomes=len(gathered.evidence),
         tasks=tuple(_task(name, found) for name, found in sorted(tasks.items())),
         unreadable=tuple(gathered.unreadable),
+        forgotten=gathered.forgotten,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from hitl_prefect.cli.forgetting import tell_forgotten
 from hitl_prefect.cli.printing import AsJson, print_json, say, table
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.exporting import aexport_training
@@ -64,6 +65,7 @@ async def export(
         print_json(summary)
     else:
         _tell(summary, target)
+        await tell_forgotten(store, task)
     return 0
 
 

@@ -18,9 +18,10 @@ from hitl_prefect.forgetting import forget as forget_case
 from hitl_prefect.forgetting_runs import ForgottenRun, aforget_run
 from hitl_prefect.inert import visible
 from hitl_prefect.keys import private_key
-from hitl_prefect.tombstones import Tombstone
+from hitl_prefect.shares import counted
+from hitl_prefect.tombstones import Tombstone, count_forgotten
 
-__all__ = ["forget"]
+__all__ = ["forget", "tell_forgotten"]
 
 _Flag = Annotated[bool, Parameter(negative=())]
 
@@ -63,6 +64,13 @@ async def forget(
         return _end(planned, None, json=json)
     done = await asyncio.to_thread(forget_case, source, wish, key=signer, bypass_governance=bypass_governance)
     return _end(done, await _run_of(done.tombstone), json=json)
+
+
+async def tell_forgotten(store: str, task: str | None = None) -> None:
+    """Say how many cases a command has left out because they were forgotten; nothing where none was."""
+    count = await asyncio.to_thread(count_forgotten, await store_of(store), task)
+    if count:
+        say_aside(f"Left out: {counted(count, 'case')} that people had forgotten.")
 
 
 async def _run_of(tombstone: Tombstone) -> ForgottenRun | str:

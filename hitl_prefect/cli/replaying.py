@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+from hitl_prefect.cli.forgetting import tell_forgotten
 from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, table
 from hitl_prefect.configured import store_of
 from hitl_prefect.errors import ConfigError
@@ -40,6 +41,7 @@ async def replay(
         print_json({**found.model_dump(mode="json"), "is_safe": found.is_safe})
     else:
         _tell(found)
+        await tell_forgotten(store, task)
     return int(not found.is_safe)
 
 

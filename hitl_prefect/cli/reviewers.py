@@ -1,5 +1,6 @@
 """`hitl reviewers`."""
 
+from hitl_prefect.cli.forgetting import tell_forgotten
 from hitl_prefect.cli.printing import AsJson, print_json, say, table
 from hitl_prefect.reporting import areport_reviewers
 from hitl_prefect.reviewer_tables import headline, tables
@@ -26,4 +27,5 @@ async def reviewers(store: str, *, task: str | None = None, json: AsJson = False
     say(f"{headline(report)}, {where}")
     for one in tables(report):
         say(f"\n{one.title}\n\n{table(one.rows)}")
+    await tell_forgotten(store, task)
     return 0

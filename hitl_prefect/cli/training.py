@@ -5,6 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from hitl_prefect.classifying import Trained, atrain
+from hitl_prefect.cli.forgetting import tell_forgotten
 from hitl_prefect.cli.printing import AsJson, print_json, say
 from hitl_prefect.shares import counted
 
@@ -30,6 +31,7 @@ async def train(
         print_json(trained)
     else:
         _tell(trained)
+        await tell_forgotten(store, task)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from hitl_prefect.cli.forgetting import tell_forgotten
 from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.inert import visible
@@ -36,6 +37,7 @@ async def report(*, store: str, task: str | None = None, out: Path = Path("repor
     for broken in found.unreadable:
         say_aside(f"{visible(broken.key)}: {visible(broken.problem)}")
     say(f"{counted(len(found.tasks), 'task')} in {out}.")
+    await tell_forgotten(store, task)
     return 0
 
 

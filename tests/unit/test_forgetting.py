@@ -285,6 +285,17 @@ def test_the_command_asks_first_says_what_is_gone_and_names_what_remains(store, 
     assert Tombstone.model_validate_json(store.get(OURS)).by == "dpo"
 
 
+def test_commands_say_how_many_cases_they_left_out(store, tmp_path, capsys):
+    forget(store, WISH)
+    (tmp_path / "policy.yaml").write_text("min_confidence: 0.7\n")
+    app(["report", "--store", store.url, "--out", str(tmp_path / "report.html")])
+    app(["replay", "--store", store.url, "--policy", str(tmp_path / "policy.yaml")])
+    app(["export", store.url, "--task", "invoices", "--format", "trl-sft", "--dry-run"])
+    app(["reviewers", store.url])
+
+    assert capsys.readouterr().err.splitlines() == ["Left out: 1 case that people had forgotten."] * 4
+
+
 def test_a_store_of_forgotten_cases_alone_is_no_empty_store(tmp_path, capsys):
     """`hitl verify` lists them, and is content."""
     store = FolderStore(tmp_path / "store")
