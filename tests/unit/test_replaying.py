@@ -241,6 +241,9 @@ def test_ci_is_told_by_the_exit_code(store, tmp_path, capsys):
         ("min_confidence: 2", "holds no policy: min_confidence: Input should be less than or equal to 1"),
         ("- 1", "write its fields"),
         ("a: [", "cannot be read"),
+        ("a: &a [*a]", "holds no policy: a: Extra inputs are not permitted"),
+        ("min_confidence: 0.9\nmin_confidence: 0.5", "'min_confidence' stands in the policy twice"),
+        ('{"rules": [{"op": ">", "op": "<", "value": 1}]}', "'op' stands in the policy twice"),
     ],
 )
 def test_a_file_that_is_no_policy_says_what_is_wrong(store, tmp_path, capsys, text, problem):
