@@ -10,10 +10,13 @@ from hitl_prefect.canonical import sha256_of
 from hitl_prefect.models import Route, RouteReason
 from hitl_prefect.policy import Policy
 
-__all__ = ["VEILED", "is_drawn", "is_veiled", "told_reason"]
+__all__ = ["VEILED", "WORTH_MOST", "is_drawn", "is_veiled", "told_reason"]
 
 VEILED: Literal["by_confidence"] = "by_confidence"
 """What is told in place of the reason."""
+
+WORTH_MOST = "its label is worth most to the classifier"
+"""Begins the detail of a route by which a round of labelling asks about a hard case, beside those drawn at random."""
 
 _ALL = 16**12
 
@@ -35,7 +38,8 @@ def is_drawn(task: str, case_id: str, rate: float) -> bool:
 
 def is_veiled(route: Route, policy: Policy) -> bool:
     """Whether people are not told why they are asked, since it would tell an audit from a draft that is unsure."""
-    return route.reason == "audit" or (route.reason == "below_bar" and policy.audits > 0)
+    beside_audits = route.reason == "below_bar" and policy.audits > 0
+    return route.reason == "audit" or beside_audits or route.detail.startswith(WORTH_MOST)
 
 
 def told_reason(route: Route, policy: Policy) -> RouteReason | Literal["by_confidence"]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+from hitl_prefect.audits import WORTH_MOST
 from hitl_prefect.canonical import sha256_of
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.learning.choosing import Strategy, select_for_labels
@@ -58,7 +59,7 @@ def plan_round(
     left = [place for place in range(len(texts)) if place not in set(drawn)]
     worth = _worth(classifier, [texts[place] for place in left], wanted - len(drawn), strategy, seed)
     audits = [Chosen(place, "audit", "", len(drawn) / len(texts)) for place in drawn]
-    detail = f"its label is worth most to the classifier: {strategy}"
+    detail = f"{WORTH_MOST}: {strategy}"
     return [*audits, *(Chosen(left[place], "rule", detail, 1.0) for place in worth)]
 
 

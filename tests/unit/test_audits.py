@@ -5,6 +5,7 @@ import json
 import pytest
 from pydantic import BaseModel
 
+from hitl_prefect.audits import WORTH_MOST
 from hitl_prefect.concluding import conclude
 from hitl_prefect.detached import Detached
 from hitl_prefect.detached.parameters import freeze, thaw
@@ -30,8 +31,12 @@ SETTLED = Settlement(decision="approve", answer={"total": 12.5}, decided_by="hum
 
 def told(confidence, policy=POLICY):
     """Everything that is told of a review of the same draft: form, messages, labels, names, and how it ended."""
+    routed = route(a_case(answer=dict[str, float]), a_generation(), a_score(confidence), policy=policy)
+    return told_of(routed, confidence, policy)
+
+
+def told_of(routed, confidence, policy):
     case, draft, score = a_case(answer=dict[str, float]), a_generation(), a_score(confidence)
-    routed = route(case, draft, score, policy=policy)
     sitting = Sitting(case=case, generation=draft, score=score, policy=policy)
     made = make_round(About(run="r", slug="s", how="suspended", route=routed), sitting, Ask(), number=1, since=NOON)
     made = made.model_copy(update={"opened_at": NOON})
@@ -48,6 +53,18 @@ def test_an_audit_looks_like_a_review_of_a_draft_that_is_unsure():
     assert "audit" not in of_audit
     assert "audit" not in reason_in_words("by_confidence")
     assert '"hitl.expected_loss": 2.0' in of_audit
+
+
+def test_a_case_of_a_labelling_round_does_not_tell_whether_it_was_drawn_or_is_hard():
+    """Else people know of which drafts the classifier is unsure, and whom it is measured on."""
+    routes = (
+        a_route(action="review", reason="audit", propensity=0.2),
+        a_route(action="review", reason="rule", propensity=1, detail=f"{WORTH_MOST}: margin"),
+    )
+    (audit, of_audit), (rule, of_hard) = (told_of(one, 0.5, Policy()) for one in routes)
+
+    assert (audit, rule) == ("audit", "rule")
+    assert of_audit == of_hard
 
 
 def test_without_audits_people_are_told_how_sure_the_model_was():
