@@ -10,8 +10,15 @@ from hitl_prefect.blocks import FolderStoreBlock, OpenAIModel, ReviewPolicy, S3S
 from hitl_prefect.combining import Combination, FittedFor, Term
 from hitl_prefect.configured import policy_of, provider_of, store_of
 from hitl_prefect.errors import ConfigError
+from hitl_prefect.configured import provider_of
+from hitl_prefect.direct import draft_and_score
+from hitl_prefect.errors import ConfigError
+from hitl_prefect.learning import keep_model, train_classifier
+from hitl_prefect.models import Case
 from hitl_prefect.policy import Policy
 from hitl_prefect.scorers import Agreement, Judge
+from hitl_prefect.stores import FolderStore
+from tests.unit.labels import labels_of, text_about
 
 CAREFUL = {"min_confidence": 0.9}
 KEY = "sk-a-very-secret-key"
@@ -87,3 +94,19 @@ async def test_a_block_of_another_kind_is_refused(prefect_server, named):
             await named("secret/of-others")
 
     assert SECRET not in str(refused.value)
+
+
+async def test_a_trained_model_may_stand_in_a_store_that_is_named_by_its_block(prefect_server, tmp_path):
+    """`embedded:<task>@<block>`; a block that nobody saved is named."""
+    kept = keep_model(FolderStore(tmp_path), train_classifier(labels_of(90), task="support"))
+    case = Case(id="c1", task="support", prompt=text_about("refund", 700), answer=str)
+    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
+        await FolderStoreBlock(path=str(tmp_path)).save("kept", overwrite=True)
+        drafted = [
+            await draft_and_score(case, model=await provider_of(name))
+            for name in ("embedded:support@kept", "embedded:support/1@hitl-folder-store/kept")
+        ]
+        with pytest.raises(ConfigError, match="no block 'gone'"):
+            await provider_of("embedded:support@gone")
+
+    assert [(one.generation.answer, one.generation.model) for one in drafted] == [("refund", kept.name)] * 2

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from prefect.flows import load_flow_from_entrypoint
 
 from hitl_prefect.calibrations import Calibrated
 from hitl_prefect.outcomes import Outcome, outcome_key
-from hitl_prefect.policy_versions import newest, put_next
+from hitl_prefect.policy_versions import newest, put_next, read_versions
 from hitl_prefect.providers.scripted import register
 from hitl_prefect.stores.folder import FolderStore
 from tests.prefect.flows.invoices import extract_invoice
@@ -27,9 +28,9 @@ BUDGET = {"max_error": 0.05, "audit_rate": 0}
 def start(resident, document, tmp_path):
     """Starts a run of the same task and store, with a model that is as sure as that."""
 
-    def started(confidence, *, model="gpt", **policy):
+    def started(confidence, *, model="gpt", where=f"folder:{tmp_path}", **policy):
         register(model, [json.dumps({**DRAFT, "confidence": confidence})])
-        given = {"policy": BUDGET | policy, "model": f"scripted:{model}", "store": f"folder:{tmp_path}"}
+        given = {"policy": BUDGET | policy, "model": f"scripted:{model}", "store": where}
         return resident.start(extract_invoice, document=document, **given)
 
     return started
@@ -80,6 +81,47 @@ def test_what_starts_cold_accepts_once_it_is_calibrated_and_keeps_its_bar_while_
     assert waited.route.policy_version == accepted.route.policy_version
     wanted = {"filter": {"event": {"name": ["hitl.policy.changed"]}, "resource": {"id": ["hitl.policy.invoices"]}}}
     wait_until(lambda: post(resident.api, "/events/filter", wanted).json()["events"], "the new version is told")
+
+
+def test_a_bucket_holds_the_whole_loop(resident, start, ceph, monkeypatch):
+    """Labels on a real Ceph gateway, a bar found from them there, used from there, and refuted by audits."""
+    for name, value in ceph.env.items():
+        monkeypatch.setenv(name, value)
+    bucket = ceph.store(ceph.new_bucket())
+    cold = start(0.9, where=bucket.url, audit_rate=0.5)
+    resident.answer(cold, decision="approve", reviewer="ada")
+    resident.go_on(cold)
+    reviewed = outcome_of(bucket, cold)
+    put_labels(bucket, reviewed, 119)
+    flow = load_flow_from_entrypoint(f"{ROOT}/flows/calibrate.py:calibrate_bars")
+    resident.start(flow, store=bucket.url)
+    warm = outcome_of(bucket, start(0.9, where=bucket.url))
+    put_audits(bucket, reviewed, 20, bar=warm.route.bar)
+    resident.start(flow, store=bucket.url)
+    drifted = start(0.9, where=bucket.url)
+
+    versions = [one.calibrations[0] for one in read_versions(bucket, "invoices")]
+    assert [(one.status, one.labels) for one in versions] == [("ready", 120), ("drift", 0)]
+    assert (warm.decided_by, warm.route.bar) == ("model", versions[0].bar)
+    assert versions[1].alarm.endswith("wrong, more than 0.05 allows")
+    assert resident.run(drifted)["labels"]["hitl.reason"] == "drift"
+    bucket.close()
+
+
+def put_audits(store, reviewed, count, *, bar):
+    """As many cases that the bar would have accepted, and that a person corrected."""
+    route = {"action": "review", "reason": "audit", "propensity": 0.5, "bar": bar}
+    for number in range(count):
+        found = {
+            "case": reviewed.case.model_copy(update={"id": f"audit-{number}"}),
+            "route": reviewed.route.model_copy(update=route),
+            "decision": "reject",
+            "final_answer": None,
+            "decided_by": "audit",
+            "decided_at": datetime.now(UTC),
+        }
+        outcome = reviewed.model_copy(update=found)
+        store.put_once(outcome_key(outcome), outcome.stored)
 
 
 def test_nobody_can_see_that_a_case_was_drawn_to_check_a_sure_model(resident, start, store):
