@@ -6,6 +6,7 @@ import inspect
 import json
 import sys
 from functools import reduce
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
@@ -95,8 +96,23 @@ def _within(outer: Any, inner: str) -> Any:
 
 def _is_importable(module: ModuleType) -> bool:
     """Whether its name imports it elsewhere too: not so for a script, nor for what Prefect loads from a file."""
-    spec = module.__spec__
-    return module.__name__ != "__main__" and spec is not None and not module.__name__.startswith("__prefect_loader")
+    name, spec = module.__name__, module.__spec__
+    if name == "__main__" or spec is None or name.startswith("__prefect_loader"):
+        return False
+    path = Path(spec.origin or "").resolve()
+    return not _is_script(spec) and not _is_beside_a_script(name, path)
+
+
+def _is_script(spec: ModuleSpec) -> bool:
+    """Whether Prefect ran the file: named after it, and with places for submodules though it is no package."""
+    return spec.submodule_search_locations is not None and Path(spec.origin or "").name != "__init__.py"
+
+
+def _is_beside_a_script(name: str, path: Path) -> bool:
+    """Whether it is found only because Prefect put the folder of a flow in front of `sys.path`, in this process."""
+    if "." in name or "site-packages" in path.parts or not path.is_relative_to(Path.cwd()):
+        return False
+    return path.parent not in (Path.cwd(), Path.cwd() / name)
 
 
 def _file_of(module: ModuleType, answer: Any) -> str:

@@ -59,7 +59,9 @@ def _patiently(command: str) -> str:
     """As a person types it: what runs in the background is looked at later, a file that is not there yet too."""
     if command.endswith(" &") and ">" not in command:
         return f"{command.removesuffix(' &')} >>background.log 2>&1 &"
-    return f"until {command}; do sleep 0.2; done" if "outcomes/" in command else command
+    if "outcomes/" in command:
+        return f"timeout 120 bash -c 'until {command} 2>/dev/null; do sleep 0.2; done'"
+    return command
 
 
 def _missing(shown: list[str], said: str) -> list[str]:

@@ -1,9 +1,12 @@
 """Answer types by name: any process with the same code finds the same type."""
 
+import importlib
+import sys
 from enum import Enum
 from typing import Literal
 
 import pytest
+from prefect.utilities.importtools import load_script_as_module
 from pydantic import create_model
 
 from hitl_prefect.answer_names import answer_named, name_of_answer
@@ -31,6 +34,37 @@ def test_a_type_of_a_script_is_found_by_its_file(tmp_path, monkeypatch):
 
     assert (found.__name__, list(found.model_fields)) == ("Invoice", ["total"])
     assert answer_named("flows/invoices.py:Invoice") is found
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with a flow and a module beside it; what is loaded from there is forgotten at the end."""
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "bills_to_sort.py").write_text(_SCRIPT)
+    (tmp_path / "flows" / "bill_types.py").write_text(_SCRIPT)
+    (tmp_path / "bills_at_the_top.py").write_text(_SCRIPT)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def test_a_type_of_a_flow_that_prefect_runs_is_named_by_its_file(project):
+    """Under whichever name Prefect has loaded it: that of the file the first time, one of its own after that."""
+    path = "flows/bills_to_sort.py"
+
+    for _ in range(2):
+        assert name_of_answer(load_script_as_module(path).Invoice) == f"{path}:Invoice"
+
+
+def test_a_type_of_a_module_beside_a_flow_is_named_by_its_file(project):
+    """It can be imported here, where Prefect has put that folder in front of `sys.path`, and in no worker."""
+    load_script_as_module("flows/bills_to_sort.py")
+
+    assert name_of_answer(importlib.import_module("bill_types").Invoice) == "flows/bill_types.py:Invoice"
+    assert name_of_answer(importlib.import_module("bills_at_the_top").Invoice) == "bills_at_the_top:Invoice"
 
 
 @pytest.mark.parametrize(
