@@ -9,8 +9,6 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from hitl_prefect.blocks import FolderStoreBlock, OpenAIModel, ReviewPolicy, S3StoreBlock
 from hitl_prefect.combining import Combination, FittedFor, Term
 from hitl_prefect.configured import policy_of, provider_of, store_of
-from hitl_prefect.errors import ConfigError
-from hitl_prefect.configured import provider_of
 from hitl_prefect.direct import draft_and_score
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.learning import keep_model, train_classifier
