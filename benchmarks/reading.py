@@ -126,9 +126,10 @@ def _outcome(number: int, random: Random) -> Outcome[str]:
     right = random.random() < confidence
     audit = confidence >= 0.8 and random.random() < 0.05
     seen = audit or confidence < 0.8
+    draft = _generation(case, random, at)
     return Outcome[str](
         case=CaseRecord.of(case),
-        generation=_generation(case, random, at),
+        generation=draft,
         score=Score(
             confidence=confidence, combined="min(logprob)", parts=(Part(name="logprob", confidence=confidence),)
         ),
@@ -139,7 +140,7 @@ def _outcome(number: int, random: Random) -> Outcome[str]:
             policy_version="bench0123456",
             bar=0.8,
         ),
-        review=_review(at, random, right=right) if seen else None,
+        review=_review(draft, random, right=right) if seen else None,
         decision="accept" if not seen else "approve" if right else "edit",
         final_answer="delivered" if right or not seen else "lost",
         decided_by="model" if not seen else "audit" if audit else "human",
@@ -165,14 +166,15 @@ def _generation(case: Case, random: Random, at: datetime) -> Generation:
     )
 
 
-def _review(at: datetime, random: Random, *, right: bool) -> Review:
+def _review(draft: Generation, random: Random, *, right: bool) -> Review:
+    at = draft.created_at
     decision, answer = ("approve", "delivered") if right else ("edit", "lost")
     verdict = Verdict(
         decision=decision,
         answer=answer,
         reviewer=random.choice(("ada", "grace", "katherine")),
         attempt=1,
-        draft_sha256=f"{random.getrandbits(256):064x}",
+        draft_sha256=draft.sha256,
         form_sha256=f"{random.getrandbits(256):064x}",
         opened_at=at - timedelta(minutes=random.randint(1, 90)),
         decided_at=at,

@@ -81,7 +81,7 @@ def verify_store(
     heads: Sequence[str] = (),
     on_progress: OnProgress | None = None,
 ) -> Verification:
-    """Check every outcome of a store, and its ledger. One outcome per thread is in memory, and 0.7 kB for each.
+    """Check every outcome of a store, and its ledger. One outcome per thread is in memory, and about 1 kB for each.
 
     Args:
         store: Where outcomes are kept; it is only read.
