@@ -7,16 +7,13 @@ the same, whether the model was unsure or the case was drawn: neither the reason
 from typing import Literal
 
 from hitl_prefect.canonical import sha256_of
-from hitl_prefect.models import Route, RouteReason
+from hitl_prefect.models import WORTH_MOST, Route, RouteReason
 from hitl_prefect.policy import Policy
 
-__all__ = ["VEILED", "WORTH_MOST", "is_drawn", "is_veiled", "told_reason"]
+__all__ = ["VEILED", "is_drawn", "is_veiled", "told_reason"]
 
 VEILED: Literal["by_confidence"] = "by_confidence"
 """What is told in place of the reason."""
-
-WORTH_MOST = "its label is worth most to the classifier"
-"""Begins the detail of a route by which a round of labelling asks about a hard case, beside those drawn at random."""
 
 _ALL = 16**12
 

@@ -22,6 +22,7 @@ from hitl_prefect.frozen import Frozen
 from hitl_prefect.messages import Message, conversation
 
 __all__ = [
+    "WORTH_MOST",
     "Attempt",
     "Case",
     "CaseId",
@@ -203,6 +204,10 @@ class Score(Frozen):
 RouteReason = Literal[
     "above_bar", "below_bar", "audit", "rule", "cold_start", "no_score", "invalid", "refused", "truncated", "drift"
 ]
+
+
+WORTH_MOST = "its label is worth most to the classifier"
+"""Begins the detail of a route by which a round of labelling asks about a hard case, beside cases drawn at random."""
 
 
 class Promise(Frozen):

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from hitl_prefect.audits import WORTH_MOST
 from hitl_prefect.canonical import sha256_of
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.learning.choosing import Strategy, select_for_labels
 from hitl_prefect.learning.text_classifier import TextClassifier
+from hitl_prefect.models import WORTH_MOST
 
 __all__ = ["Chosen", "plan_round", "seed_of"]
 

@@ -85,7 +85,8 @@ def _check(split: _Split, task: str) -> None:
     if len(split.training) < FEWEST_LABELS or len(kinds) < FEWEST_PER_LABEL:
         raise ConfigError(
             f"task {task!r} has {len(split.training)} labels to train on, of {len(kinds)} kinds that were given twice "
-            f"or more, and {len(split.held_out)} kept out: a classifier needs {FEWEST_LABELS} of 2 kinds; review more"
+            f"or more, and {len(split.held_out)} kept out: a classifier needs {FEWEST_LABELS} of 2 kinds; review more, "
+            "and let answers be one text: numbers and `bool` are no labels"
         )
     if not split.held_out:
         raise ConfigError(f"task {task!r} has no case that is kept out of training, so nothing could be tested")

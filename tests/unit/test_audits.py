@@ -5,12 +5,11 @@ import json
 import pytest
 from pydantic import BaseModel
 
-from hitl_prefect.audits import WORTH_MOST
 from hitl_prefect.concluding import conclude
 from hitl_prefect.detached import Detached
 from hitl_prefect.detached.parameters import freeze, thaw
 from hitl_prefect.evidence import evidence_of
-from hitl_prefect.models import Attempt, Case
+from hitl_prefect.models import WORTH_MOST, Attempt, Case
 from hitl_prefect.outcomes import Settlement
 from hitl_prefect.panel import Ask, Sitting
 from hitl_prefect.policy import Policy
