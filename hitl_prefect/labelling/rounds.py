@@ -174,7 +174,8 @@ class _Rounds:
 
     async def _open(self, found: LabelRound, pool: Pool, work_pool: str) -> LabelRound:
         model = await asyncio.to_thread(_model_of, self.target, self.task, pool.labels)
-        chosen = await asyncio.to_thread(self._chosen, pool, model)
+        # In the order of the pool: which forms were opened first would tell those drawn at random.
+        chosen = sorted(await asyncio.to_thread(self._chosen, pool, model))
         await aopen_reviews(
             [await self._review(pool.cases[one.place], one, model) for one in chosen], work_pool=work_pool
         )
