@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from prefect.utilities.asyncutils import run_coro_as_sync
 from pydantic import JsonValue
 
 from hitl_prefect.alike import alike_key
@@ -25,7 +26,7 @@ from hitl_prefect.protocols import Store
 from hitl_prefect.reading import Unreadable, read_outcomes
 from hitl_prefect.training import TRUSTED, Lesson, lesson_of, split_of
 
-__all__ = ["ExamplePlan", "HeldOut", "aplan_examples", "atry_examples"]
+__all__ = ["ExamplePlan", "HeldOut", "aplan_examples", "atry_examples", "plan_examples", "try_examples"]
 
 _HELD_OUT = 0.3
 """The share of reviewed prompts that are kept to try on; audits are kept too, whatever their prompt."""
@@ -88,6 +89,11 @@ async def aplan_examples(store: str, *, task: str, answer: Any = str, most: int 
     return ExamplePlan(source, task, answer, tuple(map(_reviewed, shown)), tuple(map(_held, held_out)), parting.unfit)
 
 
+def plan_examples(store: str, *, task: str, answer: Any = str, most: int = 200) -> ExamplePlan:
+    """The same as `aplan_examples`, for a flow that is not async."""
+    return run_coro_as_sync(aplan_examples(store, task=task, answer=answer, most=most))
+
+
 async def atry_examples(
     plan: ExamplePlan, *, model: str, k: int = 8, max_tokens: int = 2000, in_flight: int = 16
 ) -> ExampleSet:
@@ -129,6 +135,13 @@ async def atry_examples(
         reviewed=plan.reviewed,
     )
     return await asyncio.to_thread(put_set, plan.store, found)
+
+
+def try_examples(
+    plan: ExamplePlan, *, model: str, k: int = 8, max_tokens: int = 2000, in_flight: int = 16
+) -> ExampleSet:
+    """The same as `atry_examples`, for a flow that is not async."""
+    return run_coro_as_sync(atry_examples(plan, model=model, k=k, max_tokens=max_tokens, in_flight=in_flight))
 
 
 @dataclass
