@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.machine import require
 
@@ -28,6 +29,9 @@ def _only_loopback(event: str, arguments: tuple[Any, ...]) -> None:
 
 def pytest_configure() -> None:
     sys.addaudithook(_only_loopback)
+    # A busy machine is no wrong answer: 200 ms for an example is what Hypothesis would allow.
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
     # What is found out about a model in one test run is not known to the next.
     os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="hitl-test-cache-")
     # Without keys, the AWS SDK would ask the metadata server of a cloud machine for some.

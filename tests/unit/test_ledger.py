@@ -82,7 +82,7 @@ def test_an_error_leaves_nothing_half_written(tmp_path):
         assert ledger.undecided(["c1", "other"]) == [(1, "c1")]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(done=st.sets(st.integers(1, 40)), size=st.integers(1, 12))
 def test_chunks_hold_every_open_case_once_and_in_order(tmp_path_factory, done, size):
     """Whatever was settled before, and however the cases are cut."""

@@ -241,7 +241,7 @@ def test_ci_is_told_by_the_exit_code(store, tmp_path, capsys):
         ("min_confidence: 2", "holds no policy: min_confidence: Input should be less than or equal to 1"),
         ("- 1", "write its fields"),
         ("a: [", "cannot be read"),
-        ("a: &a [*a]", "holds no policy: a: Extra inputs are not permitted"),
+        ("a: &a [*a]", "holds no policy: it repeats itself"),
         ("min_confidence: 0.9\nmin_confidence: 0.5", "'min_confidence' stands in the policy twice"),
         ('{"rules": [{"op": ">", "op": "<", "value": 1}]}', "'op' stands in the policy twice"),
     ],
