@@ -1,3 +1,4 @@
+import re
 from contextlib import nullcontext
 from typing import Any
 
@@ -51,6 +52,10 @@ def test_what_is_no_answer_is_never_accepted(status):
     assert routed(policy, 1.0, status=status, answer=None) == ("review", status, 1.0)
 
 
+COMPARED = {"<": (9,), "<=": (9, 10), "==": (10,), "!=": (9, 11), ">=": (10, 11), ">": (11,)}
+"""Which of 9, 10 and 11 each comparison with 10 fits."""
+
+
 @pytest.mark.parametrize(
     ("rule", "answer", "fired"),
     [
@@ -58,6 +63,12 @@ def test_what_is_no_answer_is_never_accepted(status):
         (Rule(field="vendor", op="in", value=["ACME"]), {"vendor": "Other"}, False),
         (Rule(op="contains", value="refund"), "a refund, please", True),
         (Rule(op="==", value="refund"), "delivery", False),
+        (Rule(op="contains", value="refund"), "a delivery", False),
+        *(
+            (Rule(field="total", op=op, value=10), {"total": total}, total in fit)
+            for op, fit in COMPARED.items()
+            for total in (9, 10, 11)
+        ),
         (Rule(field="total", op=">", value=10), {}, True),
         (Rule(field="total", op=">", value=10), {"total": "many"}, True),
         (Rule(field="total", op=">", value=10), None, True),
@@ -74,22 +85,45 @@ def test_a_rule_about_a_field_that_does_not_exist_is_refused():
         check_rules(Policy(rules=(Rule(field="totl", op=">", value=1),)), Invoice)
 
 
+class Order(BaseModel):
+    first: Invoice
+    paid: bool = False
+    pieces: int = 1
+    by_year: dict[int, Any] = {}
+    lines: list[Invoice] = []
+
+
 @pytest.mark.parametrize(
-    ("answer", "field", "known"),
+    ("answer", "field", "refusal"),
     [
-        (Invoice, "", True),
-        (list[Invoice], "0.total", True),
-        (list[Invoice], "0.totl", False),
-        (Invoice, "total.net", False),
-        (dict[str, Any], "anything.at.all", True),
+        (Invoice, "", ""),
+        (list[Invoice], "0.total", ""),
+        (Order, "first.total", ""),
+        (Order, "lines.0.total", ""),
+        (Order, "by_year.2024.total", ""),
+        (dict[str, Any], "anything.at.all", ""),
+        (list[Invoice], "0.totl", "there is no field 'totl'; there is ['total']"),
+        (Order, "first.totl", "there is no field 'totl'; there is ['total']"),
+        (Order, "lines.0.totl", "there is no field 'totl'; there is ['total']"),
+        (Invoice, "total.net", "number has no field 'net'"),
+        (Order, "paid.by", "boolean has no field 'by'"),
+        (Order, "pieces.0", "integer has no field '0'"),
+        (str, "subject", "string has no field 'subject'"),
     ],
 )
-def test_a_rule_is_checked_along_its_whole_path(answer, field, known):
-    """As far as the type says what there is."""
-    policy = Policy(rules=(Rule(field=field, op="==", value=1),))
+def test_a_rule_is_checked_along_its_whole_path(answer, field, refusal):
+    """As far as the type says what there is; the message names the rule, and what its path met."""
+    rule = Rule(field=field, op="==", value=1)
+    message = re.escape(f"rule {rule.describe()!r}: {refusal}")
 
-    with nullcontext() if known else pytest.raises(ConfigError):
-        check_rules(policy, answer)
+    with pytest.raises(ConfigError, match=f"^{message}$") if refusal else nullcontext():
+        check_rules(Policy(rules=(rule,)), answer)
+
+
+def test_the_cost_of_an_error_must_be_a_field_of_the_answer_too():
+    with pytest.raises(ConfigError, match=r"^error_cost='totl': there is no field 'totl'; there is \['total'\]$"):
+        check_rules(Policy(error_cost="totl"), Invoice)
+    check_rules(Policy(error_cost="total"), Invoice)
 
 
 KEY = {"task": "invoices", "model": "gpt-5-mini", "prompt": "-", "scorer": "min(stated)"}
@@ -100,6 +134,9 @@ def in_force(**changes):
     """What is in force for the cases of this file."""
     facts = {"promise": PROMISE, "status": "ready", "bar": 0.8, "labels": 300, "look": 1, "made_at": NOON, **KEY}
     return Calibrated.after(None, "invoices", (Calibration(**{**facts, **changes}),), NOON)
+
+
+UNKNOWN = "this model, prompt and scorer were never calibrated for this task"
 
 
 def budget(**changes):
@@ -133,19 +170,53 @@ def test_whatever_changes_of_task_model_prompt_and_scorer_starts_cold(changed):
     assert routed(policy, 1.0) == ("review", "cold_start", 1.0)
 
 
-def test_the_route_says_how_many_labels_are_missing():
-    policy = budget(calibrated=in_force(status="cold", bar=None, needed=17))
+def test_the_route_of_an_accepted_case_holds_the_bar_and_the_promise():
+    policy = budget(audit_rate=0.25)
 
-    found = route(a_case(), a_generation(), a_score(), policy=policy)
-
-    assert found == Route(
-        action="review",
-        reason="cold_start",
-        detail="no bar yet: 17 more labels are needed at least",
-        propensity=1,
+    assert route(a_case(), a_generation(), a_score(0.9), policy=policy) == Route(
+        action="accept",
+        reason="above_bar",
+        propensity=0.25,
         policy_version=policy.version,
+        bar=0.8,
         promise=PROMISE,
     )
+
+
+@pytest.mark.parametrize(
+    ("policy", "detail"),
+    [
+        (Policy(), "the policy has no bar yet"),
+        (budget(calibrated=None), f"no bar yet: {UNKNOWN}"),
+        (
+            budget(calibrated=in_force(status="cold", bar=None, needed=17)),
+            "no bar yet: 17 more labels are needed at least",
+        ),
+        (budget(calibrated=in_force(status="cold", bar=None, needed=1)), "no bar yet: 1 more label is needed at least"),
+        (
+            budget(calibrated=in_force(status="drift", bar=None, needed=2, alarm="9 of 100 are wrong")),
+            "9 of 100 are wrong; 2 more labels are needed at least",
+        ),
+        (Policy(review="always"), "review='always'"),
+        (Policy(min_confidence=0.95), "confidence 0.90 is below 0.95"),
+        (Policy(rules=(Rule(field="total", op="==", value=1), OVER_TEN)), OVER_TEN.describe()),
+    ],
+)
+def test_the_route_says_why_a_person_is_asked(policy, detail):
+    """In words that the form repeats: what is lacking, or which rule fitted."""
+    assert route(a_case(), a_generation(), a_score(0.9), policy=policy).detail == detail
+
+
+def test_what_was_wrong_with_a_reply_is_why_a_person_is_asked():
+    reply = a_generation(status="invalid", answer=None, problems=("total: missing", "vendor: missing"))
+
+    assert route(a_case(), reply, a_score(0.9), policy=Policy()).detail == "total: missing; vendor: missing"
+
+
+def test_a_scorer_without_a_confidence_is_named():
+    score = a_score(None)
+
+    assert route(a_case(), a_generation(), score, policy=budget()).detail == f"{score.combined} has no confidence"
 
 
 def _routes(cases, policy):
@@ -162,6 +233,17 @@ def test_five_in_a_hundred_accepted_cases_are_audited_and_always_the_same():
     assert first == again
     assert set(first) == {("accept", "above_bar", 0.05), ("review", "audit", 0.05)}
     assert 0.04 < first.count(("review", "audit", 0.05)) / len(cases) < 0.06
+
+
+def test_two_tasks_audit_different_cases_of_the_same_ids():
+    """Else the same ids would be looked at everywhere, and the others nowhere."""
+    policy = Policy(min_confidence=0.5, audit_rate=0.5)
+
+    drawn = [
+        [one.reason for one in _routes([a_case(id=f"c{i}", task=task) for i in range(64)], policy)] for task in "ab"
+    ]
+
+    assert drawn[0] != drawn[1]
 
 
 def test_a_bar_that_was_set_by_hand_can_be_audited_too():
