@@ -1,15 +1,19 @@
 """What came back from a form, without a browser: read with the answer type, or refused with the reason."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import pytest
 from pydantic import AfterValidator
 
 from hitl_prefect.errors import AnswerRefused
-from hitl_prefect.form_reading import read_form
+from hitl_prefect.form_reading import read_form, wrong_entries
 from hitl_prefect.models import Case
 from hitl_prefect.outcomes import FormAnswer
+from hitl_prefect.panel import Ask
 from tests.unit.invoices import CASE, DRAFT, form_for, refusals
+
+NO_TEXTS = ("guidance: expected text", "reason: expected text", "reviewer: expected text")
 
 
 @pytest.mark.parametrize(
@@ -43,6 +47,63 @@ def test_approve_of_something_else_is_refused() -> None:
 
     assert refusals(form_for(DRAFT), {"decision": "approve", "answer": changed}) == (
         "you chose approve but changed lines.0.quantity: 1 -> 2; total: 12.0 -> 13.0; choose edit to change the draft",
+    )
+
+
+def test_only_the_first_changes_are_told() -> None:
+    """Three say what happened; a form that shows thirty is not read."""
+    changed = {"vendor": "Bolt", "total": 13.0, "due": None, "currency": "USD", "tags": ["a"], "lines": DRAFT["lines"]}
+
+    assert refusals(form_for(DRAFT), {"decision": "approve", "answer": changed}) == (
+        'you chose approve but changed currency: "EUR" -> "USD"; due: "2026-01-15" -> null; total: 12.0 -> 13.0 ...; '
+        "choose edit to change the draft",
+    )
+
+
+def test_an_approval_that_cannot_be_read_says_what_is_wrong_with_it() -> None:
+    answer = {**DRAFT, "due": "soon"}
+
+    assert refusals(form_for(DRAFT), {"decision": "approve", "answer": answer}) == (
+        "you chose approve but changed due: Input should be a valid date or datetime, input is too short; "
+        "choose edit to change the draft",
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen_at", "read"),
+    [
+        ("2026-01-02T12:00:00+00:00", datetime(2026, 1, 2, 12, tzinfo=UTC)),
+        ("2026-01-02T12:00:00", None),
+        ("yesterday", None),
+        (12, None),
+    ],
+)
+def test_when_a_form_was_shown_is_read_where_it_is_a_moment(seen_at: Any, read: datetime | None) -> None:
+    """A time without its zone is no moment, and what cannot be read is not held against the person."""
+    said = {"decision": "reject", "seen_at": seen_at, "bulk": True, "signature": "s"}
+
+    assert read_form(form_for(DRAFT), CASE, said) == FormAnswer(
+        decision="reject", seen_at=read, bulk=True, signature="s"
+    )
+
+
+@pytest.mark.parametrize("bulk", ["yes", 1, False])
+def test_only_true_says_that_many_were_decided_at_once(bulk: Any) -> None:
+    assert read_form(form_for(DRAFT), CASE, {"decision": "reject", "bulk": bulk}).bulk is False
+
+
+def test_what_is_no_json_is_refused_before_it_is_read() -> None:
+    (error,) = refusals(form_for(DRAFT), {"decision": "edit", "answer": {**DRAFT, "total": float("inf")}})
+
+    assert error == "answer: NaN and infinity are no numbers that JSON can say; give a number"
+
+
+def test_an_edit_to_nothing_is_no_answer() -> None:
+    """A type that allows `None` gets none from a form: that would be an answer which nobody gave."""
+    case = Case(id="c1", task="t", prompt="?", answer=Annotated[str, AfterValidator(lambda _: None)])
+
+    assert refusals(form_for("a", case=case), {"decision": "edit", "answer": "b"}, case) == (
+        "answer: expected an answer, got none",
     )
 
 
@@ -99,3 +160,29 @@ def test_who_rejects_need_not_fill_in_the_answer() -> None:
     assert read_form(form_for(DRAFT), CASE, data) == FormAnswer(
         decision="reject", reason="no", reviewer="ann", channel="cli"
     )
+
+
+@pytest.mark.parametrize(
+    ("ask", "data", "errors"),
+    [
+        (Ask(people=("ann", "bob")), {"reviewer": " bob "}, ()),
+        (Ask(people=("ann", "bob")), {}, ("reviewer: this form is for ann, bob",)),
+        (Ask(named=True), {"reviewer": "eve"}, ()),
+        (Ask(named=True), {"reviewer": " "}, ("reviewer: your name is needed here",)),
+        (Ask(not_these=("ann",)), {"reviewer": "bob"}, ()),
+        (
+            Ask(not_these=("ann",)),
+            {"reviewer": "ann"},
+            ("reviewer: ann has answered this case already, or asked for it; somebody else must answer",),
+        ),
+        (Ask(), {"round": "r1"}, ()),
+        (Ask(), {"round": "r0"}, ("round: somebody has answered since; look at what is asked now",)),
+        (Ask(), {"signature": 1}, ("signature: expected text",)),
+        (Ask(), {"reviewer": 1, "guidance": [], "reason": {}}, NO_TEXTS),
+    ],
+)
+def test_who_answers_and_to_which_round_must_be_as_asked(
+    ask: Ask, data: dict[str, Any], errors: tuple[str, ...]
+) -> None:
+    """Any name will do where the form asks nobody in particular."""
+    assert tuple(wrong_entries(form_for(DRAFT, ask=ask, round_id="r1"), {"decision": "reject", **data})) == errors
