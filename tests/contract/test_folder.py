@@ -7,8 +7,9 @@ import threading
 
 import pytest
 
-from hitl_prefect.errors import ObjectMissing, StoreDenied, StoreUnavailable
+from hitl_prefect.errors import ConfigError, ObjectMissing, StoreDenied, StoreUnavailable
 from hitl_prefect.stores import FolderStore
+from hitl_prefect.stores.once import check_key
 
 
 def test_no_file_is_ever_seen_half_written(tmp_path):
@@ -73,3 +74,38 @@ def test_a_folder_of_somebody_else_is_denied(tmp_path, request):
 
     with pytest.raises(StoreDenied, match="no permission"):
         FolderStore(tmp_path).put_once("a.json", b"{}")
+
+
+def test_a_folder_that_cannot_be_read_fails_a_listing_instead_of_shortening_it(tmp_path, request):
+    """Whoever counts outcomes must not count fewer than there are."""
+    store = FolderStore(tmp_path)
+    store.put_once("outcomes/c1.json", b"{}")
+    (tmp_path / "outcomes").chmod(0o000)
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+        request.addfinalizer(lambda: os.seteuid(0))
+
+    with pytest.raises(StoreDenied, match="no permission for 'outcomes/'"):
+        store.keys("outcomes/")
+
+
+def test_what_is_gone_already_can_be_discarded(tmp_path):
+    """Two processes may withdraw the same claim."""
+    store = FolderStore(tmp_path)
+    store.write("_hitl/claims/mine", b"{}")
+    store.discard("_hitl/claims/mine")
+    store.discard("_hitl/claims/mine")
+
+    assert store.keys("_hitl/") == []
+
+
+@pytest.mark.parametrize("key", ["a/" * 499 + "bb", "ü/" * 333 + "b"])
+def test_a_key_of_up_to_a_thousand_bytes_is_safe(key):
+    """The bound of S3 is 1,024, and quarantine needs some of it."""
+    assert (len(key.encode()), check_key(key)) == (1000, key)
+
+
+@pytest.mark.parametrize("key", ["a/" * 500 + "b", "\ud800.json"])
+def test_a_longer_key_and_one_that_no_store_can_encode_are_not(key):
+    with pytest.raises(ConfigError, match=r"1 to 1000 bytes in all$"):
+        check_key(key)
