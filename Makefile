@@ -12,6 +12,7 @@ MANIFESTS := $(filter-out %/kustomization.yaml,$(wildcard deployments/kubernetes
 # --without-pip and pip's own --python: Debian ships venv without ensurepip.
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
 
+.PHONY: test-lowest test-newest test-boto3 coverage mutation
 .PHONY: demo test test-all check bench bench-scoring bench-throughput bench-inbox bench-labels bench-risk-budget
 .PHONY: docs docs-serve
 .PHONY: demo test test-all check audit bench bench-scoring bench-throughput bench-inbox bench-labels bench-risk-budget
@@ -25,6 +26,44 @@ test: .venv/.dev
 
 test-all: .venv/.dev
 	export HITL_FULL=1 && $(if $(ARGS),$(PYTEST) $(ARGS),$(ALL_TESTS))
+
+# Where versions matter: the SDKs' wires, forms and records, stores, and a flow on a Prefect server. PYTHON=python3.13 for
+# another Python; ARGS for other tests.
+VERSION_TESTS := tests/wire tests/contract/test_put_once.py tests/contract/test_reading.py tests/contract/test_urls.py \
+  tests/unit/test_forms.py tests/unit/test_form_reading.py tests/unit/test_outcomes.py tests/unit/test_answers.py \
+  tests/unit/test_models.py tests/unit/test_public.py tests/unit/test_fitting.py tests/unit/test_signing.py \
+  tests/prefect/test_review.py::test_a_sure_draft_ships_without_a_person \
+  tests/prefect/test_review.py::test_an_unsure_draft_waits_and_the_edit_ships
+
+# The first release of Anthropic's SDK 2 writes a schema's bounds into its descriptions in other words than the newest.
+test-lowest: .venv-lowest/.dev
+	.venv-lowest/bin/python -m pytest \
+	  --deselect tests/wire/test_anthropic.py::test_the_whole_request_is_what_anthropic_documents $(or $(ARGS),$(VERSION_TESTS))
+
+test-newest:
+	$(PYTHON) -m venv --without-pip --clear .venv-newest
+	$(PYTHON) -m pip --python .venv-newest/bin/python install --quiet --editable '.[learn,dev]'
+	.venv-newest/bin/python -m pytest $(or $(ARGS),$(VERSION_TESTS))
+
+# BOTO3=1.36.0: the stores with that boto3, and all else as it is.
+BOTO3 ?= 1.43.117
+test-boto3: .venv/.dev
+	$(PYTHON) -m pip install --quiet --upgrade --target .venv/boto3-$(BOTO3) boto3==$(BOTO3)
+	PYTHONPATH=$(CURDIR)/.venv/boto3-$(BOTO3) $(PYTEST) $(or $(ARGS),tests/contract)
+
+# The tests that start no Prefect server must take 95% of the branches of the floors 0 to 2 (tests/floors.py).
+coverage: .venv/.dev
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -n 2 --dist loadfile $(or $(ARGS),tests/unit tests/wire tests/contract hitl_prefect)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m tests.floors
+
+# What the tests of routing and forms notice of small faults; CONTRIBUTING.md has the score.
+mutation: .venv/.dev
+	$(INSTALL) mutmut
+	rm -rf mutants
+	$(BIN)/mutmut run $(ARGS)
+	$(BIN)/mutmut results
 
 check: .venv/.dev
 	$(BIN)/ruff check .
@@ -95,10 +134,15 @@ screenshots: .venv/.dev
 	HITL_FULL=1 HITL_KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest $$(grep -l 'import picture$$' tests/browser/test_*.py)
 
 clean:
-	rm -rf .venv build dist hitl-demo site .cache
+	rm -rf .venv .venv-lowest .venv-newest mutants build dist hitl-demo site .cache
 
 .venv/bin/python:
 	$(PYTHON) -m venv --without-pip .venv
+
+.venv-lowest/.dev: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv --without-pip --clear .venv-lowest
+	$(PYTHON) -m pip --python .venv-lowest/bin/python install --quiet --no-deps --requirement constraints-lowest.txt --editable .
+	touch $@
 
 .venv/.demo: pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) --editable '.[learn]'
