@@ -12,9 +12,7 @@ MANIFESTS := $(filter-out %/kustomization.yaml,$(wildcard deployments/kubernetes
 # --without-pip and pip's own --python: Debian ships venv without ensurepip.
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
 
-.PHONY: test-lowest test-newest test-boto3 coverage mutation
-.PHONY: demo test test-all check bench bench-scoring bench-throughput bench-inbox bench-labels bench-risk-budget
-.PHONY: docs docs-serve
+.PHONY: test-lowest test-newest test-boto3 coverage mutation docs docs-serve
 .PHONY: demo test test-all check audit bench bench-scoring bench-throughput bench-inbox bench-labels bench-risk-budget
 .PHONY: bench-automated bench-reviews bench-many bench-reading bench-scaled bench-soak screenshots clean
 
