@@ -178,6 +178,8 @@ def test_who_rejects_need_not_fill_in_the_answer() -> None:
         (Ask(), {"round": "r1"}, ()),
         (Ask(), {"round": "r0"}, ("round: somebody has answered since; look at what is asked now",)),
         (Ask(), {"signature": 1}, ("signature: expected text",)),
+        (Ask(), {"decision": "retry"}, ("guidance: retry needs a word on what the next attempt should do better",)),
+        (Ask(), {"decision": "retry", "guidance": "look at page 2"}, ()),
         (Ask(), {"reviewer": 1, "guidance": [], "reason": {}}, NO_TEXTS),
     ],
 )
