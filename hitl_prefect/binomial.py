@@ -5,8 +5,12 @@ In plain Python, so that a bar can be found where none of the optional packages 
 
 from math import ceil, exp, lgamma, log, log1p
 
-__all__ = ["chance_of_at_most", "fewest_without_error"]
+__all__ = ["chance_of_at_most", "exact_interval", "fewest_without_error"]
 
+_BEYOND = 0.025
+"""The probability that a 95% interval leaves out at each end."""
+_HALVINGS = 40
+"""Each halves what is left of [0, 1]: the ends are exact to 1e-12."""
 _NEGLIGIBLE = 1e-18
 """Below this part of the sum a term, and all after it, changes no digit."""
 
@@ -32,6 +36,27 @@ def chance_of_at_most(errors: int, of: int, rate: float) -> float:
     return _tail(errors, of, rate)
 
 
+def exact_interval(errors: int, of: int) -> tuple[float, float]:
+    """The error rates that so many errors leave possible: in at least 95% of samples the true rate is among them.
+
+    Args:
+        errors: How many there were.
+        of: Among how many cases.
+
+    Returns:
+        The lowest and the highest, in [0, 1]; (0, 1) where there are no cases.
+
+    Source:
+        Clopper, Pearson (1934), Biometrika 26.
+
+    >>> [round(end, 4) for end in exact_interval(3, 40)]
+    [0.0157, 0.2039]
+    """
+    low = _where(errors - 1, of, 1 - _BEYOND) if errors else 0.0
+    high = _where(errors, of, _BEYOND) if errors < of else 1.0
+    return low, high
+
+
 def fewest_without_error(limit: float, delta: float) -> int:
     """How many cases without any error it takes until a rate of `limit` is refuted at level `delta`.
 
@@ -39,6 +64,15 @@ def fewest_without_error(limit: float, delta: float) -> int:
     (45, 22)
     """
     return max(1, ceil(log(delta) / log1p(-limit)))
+
+
+def _where(errors: int, of: int, chance: float) -> float:
+    """The rate at which at most so many errors have that chance: the higher the rate, the smaller it is."""
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if chance_of_at_most(errors, of, middle) > chance else (low, middle)
+    return (low + high) / 2
 
 
 def _tail(errors: int, of: int, rate: float) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import sqrt
 from typing import NamedTuple
 
+from hitl_prefect.binomial import exact_interval
 from hitl_prefect.evidence import Evidence, Key
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.shares import Share
@@ -59,8 +60,8 @@ def error_of_all(evidence: Iterable[Evidence]) -> ErrorRate | None:
 
     Cases with the same propensity form a stratum; the rate of its labels stands for all of it. That is weighting each
     label by 1 / propensity (Hájek), with the propensity as it came out instead of as it was meant: the same figure on
-    average, with less noise. The interval joins the Wilson intervals of the strata: with 5% audits of recorded answers
-    it holds the truth in 94% to 96% of simulations (`benchmarks.risk_budget`).
+    average, with less noise. The interval joins the exact intervals of the strata: with 5% audits of recorded answers
+    it holds the truth in at least 95% of simulations (`benchmarks.risk_budget`).
 
     Args:
         evidence: In any order, with the cases that nobody looked at.
@@ -129,7 +130,7 @@ def _joined(strata: Iterable[_Stratum], cases: int) -> tuple[float, float, float
     value = below = above = 0.0
     for stratum in strata:
         part, rate = stratum.cases / cases, stratum.wrong.hits / stratum.wrong.of
-        low, high = stratum.wrong.interval()
+        low, high = exact_interval(stratum.wrong.hits, stratum.wrong.of)
         value += part * rate
         below += (part * (rate - low)) ** 2
         above += (part * (high - rate)) ** 2

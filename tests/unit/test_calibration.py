@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 
-from hitl_prefect.binomial import chance_of_at_most, fewest_without_error
+from hitl_prefect.binomial import chance_of_at_most, exact_interval, fewest_without_error
 from hitl_prefect.calibration import GRID, Bar, Label, find_bar, labels_of
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.evidence import evidence_of
@@ -50,6 +50,14 @@ def as_strict(labels, threshold):
 @given(st.integers(0, 3000), st.integers(0, 60_000), st.floats(0.001, 0.5))
 def test_the_binomial_is_that_of_scipy(errors, of, rate):
     assert chance_of_at_most(errors, of, rate) == pytest.approx(binom.cdf(errors, of, rate), rel=1e-8, abs=1e-12)
+
+
+@given(st.integers(0, 5000).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
+def test_the_exact_interval_is_that_of_scipy(counts):
+    errors, of = counts
+    theirs = binomtest(errors, max(of, 1)).proportion_ci(method="exact") if of else (0.0, 1.0)
+
+    assert exact_interval(errors, of) == pytest.approx(tuple(theirs), abs=1e-9)
 
 
 @given(st.floats(0.001, 0.5), st.floats(0.0001, 0.5))

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from hitl_prefect.binomial import exact_interval
 from hitl_prefect.cli import main
 from hitl_prefect.errors import MissingExtra
 from hitl_prefect.evidence import Key, evidence_of
@@ -50,7 +51,7 @@ def test_escaped_error_is_that_of_the_audits():
     escaped = task_of(ACCEPTED, *audits, *unsure).escaped
 
     assert (escaped.value, escaped.labels, escaped.cases) == (pytest.approx(0.1), 10, 11)
-    assert (escaped.low, escaped.high) == pytest.approx(Share(hits=1, of=10).interval())
+    assert (escaped.low, escaped.high) == pytest.approx(exact_interval(1, 10))
 
 
 def test_without_an_audit_nobody_knows_what_escaped():
