@@ -38,7 +38,7 @@ def offline(messages: list[ModelMessage], _info: AgentInfo) -> ModelResponse:
 @flow(name="approve-tool-calls")
 def handle_complaint(
     complaint: str = "The kettle of order A-17 arrived broken. I want my money back.",
-    model: str = "offline",
+    model: str | None = None,
     store: str = "outcomes",
     policy: Policy = ANYBODY,
 ) -> str:
@@ -46,11 +46,11 @@ def handle_complaint(
 
     Args:
         complaint: What the customer wrote.
-        model: `offline`, or a model as Pydantic AI names it, such as `openai:gpt-5-mini`.
+        model: As Pydantic AI names it, such as `openai:gpt-5-mini`; without one a function stands in, without a key.
         store: `folder:` path, `s3://` URL, or the name of a saved store block.
         policy: Who approves, and until when.
     """
-    agent = Agent(FunctionModel(offline) if model == "offline" else model, system_prompt="You handle complaints.")
+    agent = Agent(model or FunctionModel(offline), system_prompt="You handle complaints.")
     agent.tool_plain(look_up)
     agent.tool_plain(refund, requires_approval=True)
     return run_agent(agent, complaint, task="refunds", store=store, policy=policy).output
