@@ -98,7 +98,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_is_under_way(resident: Resi
 
 
 def test_a_pool_of_another_type_is_left_alone(resident: Resident):
-    resident.api.post("/work_pools/", json={"name": "machines", "type": "process"})
+    post(resident.api, "/work_pools/", {"name": "machines", "type": "process"}).raise_for_status()
     command = [sys.executable, "-m", "hitl_prefect", "worker", "--pool", "machines"]
 
     ended = subprocess.run(command, env=resident.environment, capture_output=True, text=True, timeout=60)
