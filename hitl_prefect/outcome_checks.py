@@ -5,9 +5,9 @@ A check may raise `ValueError` where an outcome cannot be gone through again; th
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Never
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import JsonValue
+from pydantic import AfterValidator, JsonValue
 
 from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.evidence import first_attempt
@@ -209,9 +209,18 @@ def _asked(sitting: Sitting, said: Verdict) -> tuple[Sitting, Ask | None]:
         step = sitting.next_step()
     if isinstance(step, Settlement) and said.role == "tie_breaker":
         # A majority's answer that the answer type refuses went to a tie-breaker.
-        refusing = sitting.case.model_copy(update={"answer": Never})
+        refusing = sitting.case.model_copy(update={"answer": _REFUSED})
         step = sitting.model_copy(update={"case": refusing}).next_step()
     return sitting, step if isinstance(step, Ask) else None
+
+
+def _refuse(_: JsonValue) -> JsonValue:
+    raise ValueError("no answer fits")
+
+
+# Not `Never`: pydantic has no schema of it.
+_REFUSED: Any = Annotated[Any, AfterValidator(_refuse)]
+"""An answer type that takes nothing."""
 
 
 def _may_answer(ask: Ask, said: Verdict, widened_to: tuple[str, ...]) -> bool:

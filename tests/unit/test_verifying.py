@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hitl_prefect.calibrations import Calibrated
 from hitl_prefect.canonical import canonical_bytes, sha256_of
 from hitl_prefect.cli import app, main
+from hitl_prefect.merging import settled_by
 from hitl_prefect.outcomes import IndexEntry, Outcome, Review, Settlement, index_key, outcome_key
 from hitl_prefect.policy import Policy
 from hitl_prefect.policy_versions import put_next
@@ -228,6 +229,33 @@ def test_a_verdict_counts_only_from_whom_the_policy_asks_there(store, verdicts, 
     put(store, reviewed(signed(), route=route, review=review, decided_by="quorum"))
 
     assert any(says in one for one in problems(store, {TWO.version: TWO})), problems(store, {TWO.version: TWO})
+
+
+PANEL = Policy(quorum=3, reviewers=("ada", "bob", "sue"), tie_breakers=("eve",))
+
+
+def under(policy: Policy, *verdicts: Any, **changes: Any) -> Outcome[Any]:
+    """What the last verdict settled, under a policy that asks for no signature."""
+    settled = settled_by(verdicts[-1], verdicts)
+    review = Review(verdicts=verdicts, settled=settled, **changes.pop("review", {}))
+    route = TO_A_PERSON.model_copy(update={"policy_version": policy.version})
+    return reviewed(verdicts[-1], route=route, review=review, **{"decided_by": settled.decided_by, **changes})
+
+
+@pytest.mark.parametrize(
+    ("reviewer", "says"), [("eve", []), ("ada", ["edit by 'ada' counts as one whom its policy does not ask there"])]
+)
+def test_where_the_answer_type_refused_the_majoritys_answer_a_tie_breaker_may_decide(store, reviewer, says):
+    """Field by field two of three want 0, and one field must be 1; the type is not stored."""
+    ones = [{"a": 1, "b": 0, "c": 0}, {"a": 0, "b": 1, "c": 0}, {"a": 0, "b": 0, "c": 1}]
+    said = [
+        a_verdict(decision="edit", answer=answer, reviewer=name)
+        for name, answer in zip(PANEL.reviewers, ones, strict=True)
+    ]
+    last = a_verdict(decision="edit", answer=ones[0], reviewer=reviewer, role="tie_breaker")
+    put(store, under(PANEL, *said, last))
+
+    assert problems(store, {PANEL.version: PANEL}) == says
 
 
 def test_what_no_policy_could_go_on_with_is_a_finding(store):
