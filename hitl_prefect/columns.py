@@ -141,8 +141,7 @@ class Columns:
             values = self._values(name)
         except (OverflowError, TypeError, ValueError) as exc:
             raise Spoiled(f"its column {name} holds what is none of its values") from exc
-        if name in _USED:
-            _check_values(name, values)
+        _check_values(name, values)
         return values
 
     def _values(self, name: str) -> list[Any]:

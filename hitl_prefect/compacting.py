@@ -80,10 +80,11 @@ def _copy(store: Store, day: Day, keys: Sequence[str], broken: list[Unreadable])
     def readable() -> Iterator[tuple[bytes, Outcome[JsonValue]]]:
         nonlocal rows
         for key, stored in read_stored(store, keys):
-            outcome = stored if isinstance(stored, Unreadable) else parsed(key, stored)
-            if isinstance(outcome, Unreadable):
+            if isinstance(stored, Unreadable):
+                broken.append(stored)
+            elif isinstance(outcome := parsed(key, stored), Unreadable):
                 broken.append(outcome)
-            elif isinstance(stored, bytes):
+            else:
                 rows += 1
                 yield stored, outcome
 

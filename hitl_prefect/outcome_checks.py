@@ -145,15 +145,10 @@ def _settled_by_its_verdicts(stored: Stored) -> Iterator[str]:
     # What was said of a group is gone through where it was said: in the outcome of the case that the form was about.
     if outcome.review is None or policy is None or outcome.is_answered_elsewhere:
         return
-    again: Sitting | None = None
-    for generation, score in _attempts(outcome):
-        by = again.escalated_by if again else None
-        found = _heard_again(outcome, policy, generation, score, escalated_by=by)
-        if isinstance(found, str):
-            yield found
-            return
-        again = found
-    if again is not None:
+    again = _gone_through(outcome, policy)
+    if isinstance(again, str):
+        yield again
+    else:
         yield from _settled_as(outcome.review.settled, again.next_step())
 
 
@@ -167,9 +162,15 @@ def _settled_as(settled: Settlement, step: Ask | Settlement) -> Iterator[str]:
         yield "its verdicts do not lead to what it says was settled"
 
 
-def _attempts(outcome: Outcome[JsonValue]) -> Iterator[tuple[Generation, Score]]:
-    yield from ((one.generation, one.score) for one in outcome.earlier)
-    yield outcome.generation, outcome.score
+def _gone_through(outcome: Outcome[JsonValue], policy: Policy) -> Sitting | str:
+    """All that was said of the last draft, after all before it; or why the policy would not have asked for it."""
+    by: tuple[str, ...] | None = None
+    for one in outcome.earlier:
+        again = _heard_again(outcome, policy, one.generation, one.score, escalated_by=by)
+        if isinstance(again, str):
+            return again
+        by = again.escalated_by
+    return _heard_again(outcome, policy, outcome.generation, outcome.score, escalated_by=by)
 
 
 def _heard_again(

@@ -64,18 +64,19 @@ def put_next(store: Store, task: str, make: Callable[[Calibrated | None], Calibr
     Raises:
         OutcomeConflict: If others were faster each time.
     """
-    for tries_left in reversed(range(_TRIES)):
+    tries_left = _TRIES
+    while True:
         made = make(newest(store, task))
         if made is None:
             return None
         try:
             store.put_once(policy_key(task, made.number), canonical_bytes(made))
         except OutcomeConflict:
+            tries_left -= 1
             if not tries_left:
                 raise
             continue
         return made
-    return None
 
 
 def _read(store: Store, key: str, task: str) -> Calibrated:

@@ -131,7 +131,8 @@ class _Chain:
 
     def _append(self, day: str, objects: tuple[SealedObject, ...], *, late: bool) -> Manifest | None:
         """Write one manifest; where somebody else writes one meanwhile, the next, of what theirs does not name."""
-        for tries_left in reversed(range(_TRIES)):
+        tries_left = _TRIES
+        while True:
             objects = tuple(one for one in objects if one.key not in self._named)
             if not objects:
                 return None
@@ -139,13 +140,13 @@ class _Chain:
             try:
                 self.store.put_once(manifest.key, manifest.stored)
             except OutcomeConflict:
+                tries_left -= 1
                 if not tries_left:
                     raise
                 self._read()
                 continue
             self._grow(manifest)
             return manifest
-        return None
 
     def _next(self, day: str, objects: tuple[SealedObject, ...], *, late: bool) -> Manifest:
         place = {"number": self._number + 1, "previous": self._head}
