@@ -60,6 +60,12 @@ def test_what_is_no_probabilities_is_refused(rows, k, said):
         select_for_labels(rows, k)
 
 
+def test_a_strategy_that_there_is_not_is_refused_with_those_that_there_are():
+    """A typing error does not choose by another strategy."""
+    with pytest.raises(ConfigError, match="no strategy 'margins'; there is margin, least_confident, entropy, random"):
+        select_for_labels(ROWS, 1, strategy="margins")
+
+
 @pytest.mark.parametrize("how", ["coreset", "typiclust", "probcover"])
 def test_a_pool_is_covered_without_a_classifier(how):
     """One of each of three heaps, of which one has a label already."""
@@ -77,6 +83,21 @@ def test_without_scikit_activeml_the_install_line_is_told(monkeypatch):
 
     with pytest.raises(MissingExtra, match=r"pip install 'hitl_prefect\[learn\]'"):
         select_spread(np.eye(3), 1)
+
+
+def test_without_scikit_learn_only_choosing_unlike_cases_needs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+
+    assert select_for_labels(ROWS, 2) == [3, 1]
+    with pytest.raises(MissingExtra, match=r"unlike cases needs scikit-learn: pip install 'hitl_prefect\[learn\]'"):
+        select_for_labels(ROWS, 2, features=np.eye(4))
+
+
+def test_without_numpy_choosing_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numpy", None)
+
+    with pytest.raises(MissingExtra, match=r"needs NumPy: pip install 'hitl_prefect\[learn\]'"):
+        select_for_labels(ROWS, 1)
 
 
 def test_without_a_classifier_a_round_is_a_fair_sample():

@@ -135,6 +135,15 @@ def test_without_scikit_learn_the_install_line_is_told(monkeypatch):
         train_classifier(labels_of(60), task="support")
 
 
+@pytest.mark.parametrize(("module", "said"), [("sklearn", "scikit-learn"), ("numpy", "NumPy")])
+def test_a_stored_classifier_that_cannot_be_used_here_says_what_to_install(trained, monkeypatch, module, said):
+    """It is not taken for a damaged one."""
+    monkeypatch.setitem(sys.modules, module, None)
+
+    with pytest.raises(MissingExtra, match=rf"a classifier needs {said}: pip install 'hitl_prefect\[learn\]'"):
+        TextClassifier.read(trained.stored, where="models/v1/task=support/000001.json").probabilities(["money"])
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -1,6 +1,7 @@
 """Outcomes in Parquet: nothing is lost, counted twice or believed that is not whole."""
 
 import doctest
+import io
 import re
 import sys
 from datetime import timedelta
@@ -13,12 +14,13 @@ import pytest
 
 from hitl_prefect import columns
 from hitl_prefect.cli import main
-from hitl_prefect.compacting import Compacted, compact
+from hitl_prefect.compacting import Compacted, Compaction, compact
+from hitl_prefect.days import Day, ParquetName, parquet_key
 from hitl_prefect.errors import MissingExtra
 from hitl_prefect.gathering import gather
 from hitl_prefect.models import Promise
 from hitl_prefect.outcomes import CaseRecord, outcome_key
-from hitl_prefect.reading import read_outcomes
+from hitl_prefect.reading import Unreadable, read_outcomes
 from hitl_prefect.stores import FolderStore
 from tests.unit.making import NOON, a_case, a_review, a_route, an_outcome
 
@@ -95,6 +97,40 @@ def test_what_comes_late_gets_an_object_of_its_own(store):
     assert [one.case_id for one in unread.evidence] == ["b", "c-1", "c", "d", "c"]
 
 
+def test_a_day_in_several_objects_is_not_copied_again(store):
+    compact(store)
+    put(store, outcome("b", **REVIEWED))
+    compact(store)
+    before = parquet(store)
+
+    assert compact(store) == Compaction()
+    assert parquet(store) == before
+
+
+def test_an_outcome_that_is_gone_when_it_is_read_is_named_and_the_others_are_copied(store):
+    """It was listed a moment before."""
+    key = "outcomes/v1/task=mail/dt=2026-01-02/gone.json"
+    (store.root / key).symlink_to(store.root / "nowhere")
+    done = compact(store, task="mail")
+
+    gone = Unreadable(key=key, problem=f"nothing stands under {key!r} in {store.url}")
+    assert (done.unreadable, [one.outcomes for one in done.days]) == ((gone,), [1])
+
+
+def test_a_day_of_more_outcomes_than_are_written_at_once_keeps_each_of_them_in_order():
+    """They are written by the 4096."""
+    stored = [(one.stored, one) for one in (outcome(f"c{number:04}") for number in range(4097))]
+    body = columns.parquet_of(stored)
+    day = Day("task=invoices/dt=2026-01-02")
+    sha256 = columns.hashlib.sha256(body).hexdigest()
+    opened = columns.Columns(day, ParquetName(parquet_key(day, 4097, sha256), 4097, sha256), body)
+
+    assert list(opened.outcomes()) == [(outcome_key(one), kept) for kept, one in stored]
+    assert [(key, one.case_id) for key, one in opened.evidence()] == [
+        (outcome_key(one), one.case.id) for _, one in stored
+    ]
+
+
 def test_an_outcome_that_two_runs_copied_counts_once(store):
     """One run had not seen the late outcome yet."""
     compact(store)
@@ -139,12 +175,17 @@ def test_of_a_damaged_parquet_the_json_is_read_and_the_damage_named(store, damag
     assert len(read) == 2
 
 
-def test_a_parquet_of_something_else_is_not_believed(store, tmp_path):
-    """Its name is right, and its columns are not ours."""
+def other_columns():
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"a": [1]}), sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("body", [other_columns(), b"PAR1, says somebody"], ids=["other columns", "no Parquet"])
+def test_a_parquet_of_something_else_is_not_believed(store, body):
+    """Its name is right, and what stands there is not ours."""
     compact(store)
     (key,) = store.keys("parquet/v1/task=mail/")
-    pq.write_table(pa.table({"a": [1]}), tmp_path / "other")
-    body = (tmp_path / "other").read_bytes()
     (store.root / key).unlink()
     store.put_once(f"{key.rpartition('/')[0]}/1-{columns.hashlib.sha256(body).hexdigest()}.parquet", body)
     gathered = gather(store, "mail")

@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 
 from hitl_prefect.calibrations import Calibrated, Calibration
-from hitl_prefect.errors import StoreDenied
+from hitl_prefect.errors import OutcomeConflict, StoreDenied
 from hitl_prefect.models import Promise
 from hitl_prefect.policy_versions import calibrated_tasks, newest, policy_key, put_next, read_versions
 from hitl_prefect.stores.folder import FolderStore
@@ -74,6 +74,20 @@ def test_two_who_write_at_the_same_moment_write_one_after_the_other(store):
 
     assert read_versions(store, "invoices") == written
     assert [(one.number, one.previous, one.calibrations[0].look) for one in written] == [(1, None, 0), (2, 1, 1)]
+
+
+def test_who_is_overtaken_five_times_writes_nothing_and_says_so(store):
+    """It does not follow a version that it has not seen, and does not try for ever."""
+    others = []
+
+    def overtaken(previous):
+        others.append(put_next(store, "invoices", the_next))
+        return Calibrated.after(previous, "invoices", (), NOON)
+
+    with pytest.raises(OutcomeConflict, match=r"000005\.json"):
+        put_next(store, "invoices", overtaken)
+    assert read_versions(store, "invoices") == others
+    assert [one.number for one in others] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("body", [b"{}", Calibrated.after(None, "mail", (), NOON).model_dump_json().encode()])

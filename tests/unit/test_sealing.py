@@ -13,12 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import hitl_prefect
 from hitl_prefect import sealing
 from hitl_prefect.cli import app, main
-from hitl_prefect.errors import ConfigError, StoreError
+from hitl_prefect.errors import ConfigError, OutcomeConflict, StoreError, StoreUnavailable
 from hitl_prefect.keys import make_key
 from hitl_prefect.ledger_checks import Chain
 from hitl_prefect.manifests import Manifest, manifest_key, manifest_schema, read_chain
 from hitl_prefect.outcomes import CaseRecord, index_key
-from hitl_prefect.sealing import Sealed, seal
+from hitl_prefect.reading import Unreadable
+from hitl_prefect.sealing import Sealed, Sealing, seal
 from hitl_prefect.signing import public_key_of
 from hitl_prefect.stores import FolderStore
 from hitl_prefect.storing import put_outcome
@@ -149,6 +150,41 @@ def test_a_large_day_has_several_manifests_and_none_is_late(unsealed, monkeypatc
         ("2026-01-03", 1, False),
     ]
     assert findings(unsealed) == []
+
+
+def test_a_task_of_which_no_day_is_over_gets_no_ledger(unsealed):
+    assert seal(unsealed, today="2026-01-02") == Sealing()
+    assert unsealed.keys("ledger/") == []
+
+
+def test_an_outcome_that_is_gone_when_it_is_read_is_named_and_the_others_are_sealed(unsealed):
+    """It was listed a moment before."""
+    key = f"{FRIDAY}gone.json"
+    (unsealed.root / key).symlink_to(unsealed.root / "nowhere")
+    done = seal(unsealed)
+
+    assert done.unreadable == (Unreadable(key=key, problem=f"nothing stands under {key!r} in {unsealed.url}"),)
+    assert [(one.day, one.outcomes) for one in done.manifests] == [("2026-01-02", 2), ("2026-01-03", 1)]
+
+
+class Overtaken(FolderStore):
+    """Before it writes a manifest somebody else has written that number, about outcomes of another day."""
+
+    def put_once(self, key, body):
+        if key.startswith("ledger/"):
+            rival = FolderStore(self.root)
+            put(rival, f"r{len(rival.keys('ledger/'))}", decided_at=NOON - timedelta(days=9))
+            seal(rival, today="2026-01-01")
+        return super().put_once(key, body)
+
+
+def test_a_sealer_that_is_overtaken_five_times_seals_nothing_and_says_so(unsealed):
+    """The chain of the others is whole."""
+    with pytest.raises(OutcomeConflict, match=r"000005\.json"):
+        seal(Overtaken(unsealed.root))
+
+    assert [link.problems for link in read_chain(unsealed, "invoices")] == [()] * 5
+    assert {link.manifest.day for link in read_chain(unsealed, "invoices")} == {"2025-12-24"}
 
 
 def test_a_dry_run_says_what_would_be_sealed(unsealed):
@@ -333,6 +369,42 @@ def test_what_is_no_manifest_is_a_finding(store, body):
         "000002.json",
         "it is no manifest: 1 fie" if body != b'{"schema":"hitl.manifest/v2"}' else "it is no manifest: 6 fie",
     )
+
+
+def test_a_manifest_in_other_bytes_than_its_own_is_found(store):
+    """It says the same, and its sha256 is another."""
+    (store.root / SECOND).write_text(json.dumps(json.loads(store.get(SECOND)), indent=1))
+
+    assert findings(store) == [(SECOND, "its bytes are not the canonical ones: something else wrote it")]
+
+
+def test_a_manifest_whose_signature_was_taken_away_is_found_without_any_key(unsealed):
+    seal(unsealed, key=KEY)
+    rewrite(unsealed, SECOND, lambda stored: stored.update(signature=None, public_key=None))
+
+    assert findings(unsealed) == [(SECOND, "it is not signed, and the one before it is")]
+
+
+def test_a_manifest_that_names_outcomes_of_another_day_is_found(store):
+    rewrite(store, SECOND, lambda stored: stored.update(day="2026-01-04"))
+
+    assert (SECOND, "it names objects outside outcomes/v1/task=invoices/dt=2026-01-04/") in findings(store)
+
+
+def test_a_folder_in_the_place_of_a_manifest_is_a_finding(store):
+    (store.root / FIRST).unlink()
+    (store.root / FIRST).mkdir()
+
+    assert (FIRST, f"{FIRST!r} in {store.url}: Is a directory") in findings(store)
+
+
+def test_a_manifest_that_cannot_be_read_for_now_is_no_finding(store):
+    """Who asks again later may find it whole; so verifying stops, and does not call it changed."""
+    (store.root / FIRST).unlink()
+    (store.root / FIRST).symlink_to(store.root / FIRST)
+
+    with pytest.raises(StoreUnavailable, match=r"000001\.json"):
+        verify_store(store, {})
 
 
 def test_one_task_is_sealed_and_verified_alone(unsealed):

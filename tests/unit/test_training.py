@@ -15,7 +15,17 @@ from hitl_prefect.messages import Image, Message
 from hitl_prefect.models import Attempt
 from hitl_prefect.outcomes import CaseRecord, Group, outcome_key
 from hitl_prefect.stores import FolderStore
-from hitl_prefect.training import TrlDpoRow, TrlKtoRow, lesson_of, training_files
+from hitl_prefect.training import (
+    OpenAIDpoRow,
+    OpenAISftRow,
+    TrlDpoRow,
+    TrlKtoRow,
+    TrlSftRow,
+    lesson_of,
+    training_files,
+)
+from hitl_prefect.training.openai import openai_dpo, openai_sft
+from hitl_prefect.training.trl import trl_dpo, trl_sft
 from tests.unit.making import NOON, a_case, a_generation, a_review, a_route, a_score, a_verdict, an_outcome
 
 DRAFT, EDITED = {"total": 12.5}, {"total": 13.0}
@@ -324,6 +334,57 @@ def test_the_models_of_the_formats_take_nothing_else():
         TrlKtoRow(prompt=prompt, completion=answer, label="yes")
     with pytest.raises(ValidationError, match="Extra inputs"):
         TrlKtoRow(prompt=prompt, completion=answer, label=True, reviewer="ada")
+
+
+@pytest.mark.parametrize(
+    ("model", "row", "said"),
+    [
+        (TrlSftRow, {"messages": [user("?"), user("!")]}, "ends with a turn of the assistant"),
+        (OpenAISftRow, {"messages": [user("?"), user("!")]}, "ends with a turn of the assistant, of weight 1"),
+        (OpenAISftRow, {"messages": [user("?"), {**assistant("a"), "weight": 0}]}, "of weight 1"),
+        (OpenAISftRow, {"messages": [{**user("?"), "weight": 1}, assistant("a")]}, "only the assistant's turns have a"),
+        (
+            OpenAISftRow,
+            {"messages": [user("?"), {"role": "assistant", "content": [{"type": "text", "text": "a"}]}]},
+            "only the user's turns have parts",
+        ),
+        (
+            OpenAIDpoRow,
+            {
+                "input": {"messages": [user("?")]},
+                "preferred_output": [assistant("a")],
+                "non_preferred_output": [assistant("a")],
+            },
+            "the preferred output and the other are two answers",
+        ),
+    ],
+    ids=["no answer", "no answer for OpenAI", "nothing to learn", "weight", "parts", "no preference"],
+)
+def test_a_row_that_the_trainer_would_refuse_or_learn_nothing_from_cannot_be_made(model, row, said):
+    with pytest.raises(ValidationError, match=said):
+        model.model_validate(row)
+
+
+@pytest.mark.parametrize("rows", [trl_sft, trl_dpo, openai_sft, openai_dpo])
+def test_a_rejected_draft_is_no_row_to_imitate(rows):
+    """Nobody said what is right instead."""
+    assert list(rows(lesson_of(rejected()))) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"file_format": "csv"},
+            "no training format 'csv'; there is trl-sft, trl-dpo, trl-kto, openai-sft, openai-dpo",
+        ),
+        ({"include": ("audits",)}, "include='audits' is not how an answer comes about; there is accepted, prefilled"),
+    ],
+)
+def test_a_format_or_a_tag_that_there_is_not_is_refused_with_those_that_there_are(options, said):
+    """A typing error does not leave out what was meant to be learnt from."""
+    with pytest.raises(ConfigError, match=said):
+        files(*ALL, **options)
 
 
 def test_the_folder_appears_whole_or_not_at_all(tmp_path):

@@ -10,6 +10,7 @@ from hitl_prefect.calibrations import Calibrated
 from hitl_prefect.canonical import canonical_bytes, sha256_of
 from hitl_prefect.cli import app, main
 from hitl_prefect.merging import settled_by
+from hitl_prefect.models import Attempt
 from hitl_prefect.outcomes import IndexEntry, Outcome, Review, Settlement, index_key, outcome_key
 from hitl_prefect.policy import Policy
 from hitl_prefect.policy_versions import put_next
@@ -147,6 +148,21 @@ def test_no_audit_decides_what_none_was_drawn_for(store, with_review):
     ]
 
 
+AUDITED = a_route(action="review", reason="audit", propensity=0.05, policy_version=POLICY.version)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [({"total": 13}, []), ({"total": 99}, ["its final answer is not what its review settled"])],
+    ids=["as settled", "exchanged"],
+)
+def test_an_audit_ships_what_its_auditor_settled(store, answer, says):
+    put(store, reviewed(signed(decision="edit", answer={"total": 13}), route=AUDITED, decided_by="audit"))
+    change(store, outcome_key(an_outcome()), "final_answer", to=answer, index_too=True)
+
+    assert problems(store) == says
+
+
 def test_an_accepted_answer_that_is_called_an_edit_is_still_the_models_draft(store):
     """The model edits nothing."""
     sure = Policy(min_confidence=0.7)
@@ -231,7 +247,30 @@ def test_a_verdict_counts_only_from_whom_the_policy_asks_there(store, verdicts, 
     assert any(says in one for one in problems(store, {TWO.version: TWO})), problems(store, {TWO.version: TWO})
 
 
+WRITTEN = Policy(on_deadline="fallback", fallback={"vendor": "unknown ", "lines": [0, "none"]})
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({"vendor": "unknown", "lines": [0.0, " none"]}, []),
+        ({"vendor": "ACME", "lines": [0, "none"]}, ["its final answer is not the fallback of its policy"]),
+        ({"vendor": "unknown", "lines": [0]}, ["its final answer is not the fallback of its policy"]),
+        ({"vendor": "unknown", "lines": [0, "all"]}, ["its final answer is not the fallback of its policy"]),
+    ],
+    ids=["trimmed", "another text", "a line less", "another line"],
+)
+def test_the_texts_and_lists_of_a_fallback_are_the_policys_but_for_spaces_around(store, answer, says):
+    settled = Settlement(decision="fallback", decided_by="deadline", decided_at=NOON)
+    facts = {"decision": "fallback", "final_answer": answer, "decided_by": "deadline"}
+    route = TO_A_PERSON.model_copy(update={"policy_version": WRITTEN.version})
+    put(store, an_outcome(route=route, review=Review(settled=settled), **facts))
+
+    assert problems(store, {WRITTEN.version: WRITTEN}) == says
+
+
 PANEL = Policy(quorum=3, reviewers=("ada", "bob", "sue"), tie_breakers=("eve",))
+PAIR = Policy(reviewers=("ada", "bob"), on_deadline="escalate", escalate_to=("eve",))
 
 
 def under(policy: Policy, *verdicts: Any, **changes: Any) -> Outcome[Any]:
@@ -240,6 +279,17 @@ def under(policy: Policy, *verdicts: Any, **changes: Any) -> Outcome[Any]:
     review = Review(verdicts=verdicts, settled=settled, **changes.pop("review", {}))
     route = TO_A_PERSON.model_copy(update={"policy_version": policy.version})
     return reviewed(verdicts[-1], route=route, review=review, **{"decided_by": settled.decided_by, **changes})
+
+
+@pytest.mark.parametrize(
+    ("role", "says"),
+    [("escalated", []), ("reviewer", ["approve by 'eve' counts as one whom its policy does not ask there"])],
+)
+def test_whom_the_deadline_handed_a_case_to_may_decide_it_as_that(store, role, says):
+    """That nobody came before stands in no verdict."""
+    put(store, under(PAIR, a_verdict(reviewer="eve", role=role), review={"escalated": True}))
+
+    assert problems(store, {PAIR.version: PAIR}) == says
 
 
 @pytest.mark.parametrize(
@@ -256,6 +306,24 @@ def test_where_the_answer_type_refused_the_majoritys_answer_a_tie_breaker_may_de
     put(store, under(PANEL, *said, last))
 
     assert problems(store, {PANEL.version: PANEL}) == says
+
+
+@pytest.mark.parametrize(
+    ("reviewer", "says"),
+    [("bob", []), ("mallory", ["retry by 'mallory' counts as one whom its policy does not ask there"])],
+)
+def test_each_verdict_is_gone_through_with_the_draft_that_it_is_about(store, reviewer, says):
+    """Of two attempts; who sent the first one back must have been asked too."""
+    retry = a_verdict(decision="retry", answer=None, guidance="Add the tax.", reviewer=reviewer)
+    second = a_generation(attempt=2, answer={"total": 14})
+    approve = a_verdict(answer={"total": 14}, attempt=2, draft_sha256=second.sha256)
+    first = Attempt(generation=a_generation(), score=a_score(), route=TO_A_PERSON)
+    outcome = under(PAIR, retry, approve, generation=second, earlier=(first,))
+    settled = settled_by(approve, (approve,))
+    review = outcome.review.model_copy(update={"settled": settled})
+    put(store, outcome.model_copy(update={"review": review, "decided_by": "human"}))
+
+    assert problems(store, {PAIR.version: PAIR}) == says
 
 
 def test_what_no_policy_could_go_on_with_is_a_finding(store):
