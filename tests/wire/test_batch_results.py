@@ -1,11 +1,12 @@
 """What is made of the results of a batch, whatever they hold."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from hitl_prefect.models import Usage
-from tests.wire import batching
+from tests.wire import batch_server, batching
 from tests.wire.batch_bodies import anthropic_line, anthropic_problem, openai_error_line, openai_line
 from tests.wire.batching import MODELS, fetched, some_cases, submitted
 from tests.wire.loopback import Said
@@ -163,3 +164,25 @@ async def test_one_odd_line_holds_up_no_other(server, store, model):
     [found], ready = await fetched(store)
 
     assert (found.drafts, {one.draft.usage for one in ready}) == (3, {Usage()})
+
+
+@pytest.mark.parametrize(
+    ("model", "odd"),
+    [
+        ("openai", {"completed_at": 10**18, "request_counts": {"completed": "three"}}),
+        ("openai", {"completed_at": "soon", "request_counts": None}),
+        ("anthropic", {"ended_at": "soon", "request_counts": {"succeeded": "three"}}),
+        ("anthropic", {"ended_at": "2026-11-01T12:00:00", "request_counts": None}),
+    ],
+)
+async def test_a_time_or_count_that_cannot_be_read_costs_no_draft(server, store, model, odd, monkeypatch):
+    """Then a draft is as old as its fetching, and how many results there should be is not known."""
+    shown = getattr(batch_server, f"{model}_batch")
+    await submitted(store, MODELS[model])
+    server.end()
+    monkeypatch.setattr(batch_server, f"{model}_batch", lambda *made: shown(*made) | odd)
+    began = datetime.now(UTC)
+    [found], ready = await fetched(store)
+
+    assert (found.status, found.drafts) == ("handed_over", 3)
+    assert [began <= one.draft.created_at <= datetime.now(UTC) for one in ready] == [True] * 3

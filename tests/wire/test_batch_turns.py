@@ -1,12 +1,15 @@
 """Who may make a batch: the rule in `batching.py`, with clocks that are ahead and batches of other people."""
 
 import asyncio
+import socket
+from datetime import timedelta
 
 import pytest
 
 from hitl_prefect import afetch_batches, asubmit_batch
 from hitl_prefect.batch_records import Turn
 from hitl_prefect.errors import ProviderDenied, ProviderUnavailable, RateLimited
+from hitl_prefect.providers import _batch_wire
 from tests.wire import batching
 from tests.wire.batching import MODELS, later, open_record, place_all, some_cases
 
@@ -158,3 +161,75 @@ async def test_of_many_that_take_the_same_turn_one_has_it(store, server, model):
     taken = await asyncio.gather(*(record.take(turn) for turn in turns))
 
     assert sum(taken) == 1
+
+
+async def test_a_batch_made_long_before_our_turn_is_not_waited_for(server, store):
+    """Ten minutes are allowed for clocks that disagree; what is older is somebody else's, whatever its size."""
+    anthropic = MODELS["anthropic"]
+    await left_by_the_dead(server, store, anthropic)
+    theirs = server.make("anthropic", {f"theirs-{n}": {"model": "m"} for n in range(3)})
+    theirs.created_at -= timedelta(minutes=11)
+    [made] = await place_all(store, anthropic, some_cases(), minutes=16)
+
+    assert (made.status, made.batch_id, theirs.status) == ("submitted", "msgbatch_0002", "in_progress")
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_a_batch_is_known_by_the_first_line_that_can_be_read(server, store, readable):
+    """A garbled line tells nothing; a batch of garbled lines is not taken for ours."""
+    anthropic = MODELS["anthropic"]
+    record = await left_by_the_dead(server, store, anthropic)
+    other = server.make("anthropic", {f"h{record.key[:24]}-{n}": {"model": "m"} for n in range(3)})
+    server.end()
+    other.results = [b"{half a li", b"[]", *(other.results if readable else [])]
+    [found] = await place_all(store, anthropic, some_cases(), minutes=60)
+
+    expected = ("found", other.id, 1) if readable else ("submitted", "msgbatch_0002", 2)
+    assert (found.status, found.batch_id, len(server.batches)) == expected
+
+
+async def test_a_provider_that_takes_too_long_may_have_taken_the_batch(server, store, model, monkeypatch):
+    """Nobody knows: the next one waits for its turn, and looks before it submits."""
+    monkeypatch.setattr(_batch_wire, "CALL_S", 0.5)
+    server.hold.clear()
+    with pytest.raises(ProviderUnavailable):
+        await place_all(store, model, some_cases())
+    server.hold.set()
+    record = await open_record(store)
+    [again] = await place_all(store, model, some_cases(), minutes=60)
+
+    assert [over for _, over in await record.turns()] == [False]
+    assert (again.status, len(server.batches)) == ("found" if model == MODELS["openai"] else "in_doubt", 1)
+
+
+@pytest.mark.parametrize("given", ["../v1/files", ""])
+async def test_an_id_that_no_provider_would_give_is_never_used(server, store, model, given):
+    """It would become part of an address. The batch is there all the same, so nobody submits it at once again."""
+
+    async def the_id_is_garbled():
+        await asyncio.to_thread(server.taken.wait, 20)
+        server.batches[0].id = given
+        server.hold.set()
+
+    server.hold.clear()
+    with pytest.raises(ProviderUnavailable):
+        await asyncio.gather(place_all(store, model, some_cases()), the_id_is_garbled())
+    record = await open_record(store)
+
+    assert (await record.placed(), len(server.batches)) == (None, 1)
+    assert [over for _, over in await record.turns()] == [False]
+
+
+async def test_a_connection_that_breaks_leaves_it_open_whether_the_batch_was_taken(server, store, model, monkeypatch):
+    """The address answers nobody: what is tried again later is the same batch."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("OPENAI_BASE_URL", f"{address}/v1")
+        elsewhere.setenv("ANTHROPIC_BASE_URL", address)
+        with pytest.raises(ProviderUnavailable):
+            await place_all(store, model, some_cases())
+    [made] = await place_all(store, model, some_cases(), minutes=16)
+
+    assert (made.status, len(server.batches)) == ("submitted", 1)

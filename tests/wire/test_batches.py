@@ -14,7 +14,7 @@ from hitl_prefect.errors import ConfigError, ProviderDenied
 from hitl_prefect.messages import Image, Message
 from hitl_prefect.models import Case, Usage
 from hitl_prefect.protocols import Reply, Request
-from hitl_prefect.providers import provider_for
+from hitl_prefect.providers import _memory, provider_for
 from hitl_prefect.providers.openai import OpenAIProvider
 from tests.wire import batching
 from tests.wire.batching import MODELS, everything_in, fetched, open_record, some_cases, submitted
@@ -260,3 +260,21 @@ async def test_neither_key_nor_the_providers_words_reach_store_or_errors(server,
 
     assert [secret in kept for secret in (b"sk-loopback", b"sk-ant", server.url.encode())] == [False] * 3
     assert ("the prompt was" in str(refused.value), "HTTP 403" in str(refused.value)) == (False, True)
+
+
+async def test_what_was_found_out_about_a_model_is_not_asked_again(server, store):
+    """Neither by this process nor by the next one: each question costs money, and a refusal costs time."""
+    server.refuses_logprobs = True
+    await submitted(store, "openai:gpt-5-mini")
+    asked = len(server.live)
+    await submitted(store, "openai:gpt-5-mini", some_cases(2))
+    _memory._here.clear()  # another process has the cache folder only
+    _memory._not_yet.clear()
+    await submitted(store, "openai:gpt-5-mini", some_cases(4))
+
+    assert (asked, len(server.live)) == (2, 2)
+    assert [["logprobs" in body for body in made.requests.values()] for made in server.batches] == [
+        [False] * 3,
+        [False] * 2,
+        [False] * 4,
+    ]
