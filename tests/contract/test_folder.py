@@ -1,5 +1,7 @@
 """The folder store: files appear whole or not at all, and what the file system says is translated."""
 
+import errno
+import hashlib
 import os
 import resource
 import signal
@@ -9,6 +11,7 @@ import pytest
 
 from hitl_prefect.errors import ConfigError, ObjectMissing, StoreDenied, StoreUnavailable
 from hitl_prefect.stores import FolderStore
+from hitl_prefect.stores.claims import create_announced
 from hitl_prefect.stores.once import check_key
 
 
@@ -109,3 +112,63 @@ def test_a_key_of_up_to_a_thousand_bytes_is_safe(key):
 def test_a_longer_key_and_one_that_no_store_can_encode_are_not(key):
     with pytest.raises(ConfigError, match=r"1 to 1000 bytes in all$"):
         check_key(key)
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "said"),
+    [
+        (errno.EPERM, StoreDenied, "has no hard links: choose a folder on another one"),
+        (errno.EMLINK, StoreDenied, "has no hard links: choose a folder on another one"),
+        (errno.EIO, StoreUnavailable, "Input/output error"),
+    ],
+)
+def test_where_a_file_cannot_be_linked_nothing_is_written(tmp_path, monkeypatch, code, error, said):
+    """A file system without hard links, such as exFAT, cannot write once; a broken disk is another thing."""
+
+    def link(*_args: object, **_more: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(error, match=said):
+        FolderStore(tmp_path).put_once("outcomes/c1.json", b"{}")
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_what_was_never_there_is_erased_already(tmp_path):
+    """Forgetting a person that was interrupted is run again."""
+    store = FolderStore(tmp_path / "nowhere")
+
+    assert (store.erase("outcomes/c1.json"), store.keys(), store.root.exists()) == (0, [], False)
+
+
+def test_a_store_says_where_it_is(tmp_path):
+    """In logs and error messages."""
+    assert repr(FolderStore(tmp_path)) == f"FolderStore('{tmp_path}')"
+
+
+def test_a_writer_that_died_keeps_no_other_from_seeing_what_it_wrote(tmp_path):
+    """Its announcement stays: whoever comes next waits for it a while, and then goes on."""
+    store = FolderStore(tmp_path)
+    assert create_announced(store, "c1.json", b"{}") == "wrote"
+    left = f"_hitl/claims/{hashlib.sha256(b'c1.json').hexdigest()}/dead"
+    store.write(left, b"{}")
+
+    assert create_announced(store, "c1.json", b"[]") == "taken"
+    assert (store.get("c1.json"), store.keys("_hitl/")) == (b"{}", [left])
+
+
+class Unlisted(FolderStore):
+    """A store that goes away when it is asked for its keys."""
+
+    def keys(self, _prefix: str = "") -> list[str]:
+        raise StoreUnavailable("away")
+
+
+def test_a_writer_that_cannot_look_around_withdraws_and_keeps_nobody_out(tmp_path):
+    """It has written nothing yet."""
+    with pytest.raises(StoreUnavailable, match="away"):
+        create_announced(Unlisted(tmp_path), "c1.json", b"{}")
+
+    assert FolderStore(tmp_path).keys("_hitl/") == []
+    assert create_announced(FolderStore(tmp_path), "c1.json", b"[]") == "wrote"
