@@ -15,7 +15,7 @@ from hitl_prefect.models import Part
 from hitl_prefect.policy import Policy
 from hitl_prefect.providers.scripted import ScriptedProvider
 from hitl_prefect.scorer_checks import check_scorers
-from hitl_prefect.scoring import PolicyScorer
+from hitl_prefect.scoring import PolicyScorer, scores_as
 from tests.unit.making import a_case, a_generation, a_route
 
 FITTED = Combination(
@@ -180,3 +180,16 @@ def test_a_combination_that_means_nothing_cannot_be_made(change):
     """No scorer, one twice, a weight that is no number."""
     with pytest.raises(ValidationError):
         Combination(**{**FITTED.model_dump(), **change})
+
+
+async def test_a_score_is_known_to_come_from_the_very_combination_that_made_it():
+    """One that was fitted anew is another: its scores are not judged by the bar of the first."""
+    policy = Policy(scorers=("stated", "hedging"), combine=FITTED)
+    anew = policy.with_combination(FITTED.model_copy(update={"intercept": 2.0}))
+    combined = (await PolicyScorer(policy).score(a_case(), a_generation(stated_confidence=0.5))).combined
+
+    assert [scores_as(one, combined) for one in (policy, anew, Policy(scorers=("stated", "hedging")))] == [
+        True,
+        False,
+        False,
+    ]

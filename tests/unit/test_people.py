@@ -2,7 +2,7 @@
 
 import pytest
 
-from hitl_prefect.people import SecondOpinion, among, check_people, same_person
+from hitl_prefect.people import Probes, SecondOpinion, among, check_people, same_person
 from hitl_prefect.policy import Policy
 
 
@@ -50,6 +50,7 @@ def test_a_name_is_found_among_others():
             },
             "widen_after_s must be before deadline_s",
         ),
+        ({"require_signature": True}, "require_signature needs reviewers: only a listed person's key"),
     ],
 )
 def test_a_policy_that_cannot_be_honoured_cannot_be_written(fields, message):
@@ -101,3 +102,11 @@ def test_enough_people_pass(fields):
     check_people(Policy(**fields), "Ada")
 
     assert Policy(**fields).requester_may_review is False
+
+
+def test_more_probes_than_reviews_cannot_be_written():
+    """Both are shares of the same reviews: the second would be cut short without a word."""
+    with pytest.raises(ValueError, match="blind and seeded are shares of the same reviews, together at most 1"):
+        Probes(blind=0.6, seeded=0.5)
+
+    assert Probes(blind=0.5, seeded=0.5).blind == 0.5

@@ -3,6 +3,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel
 
 from hitl_prefect.calibrations import Calibrated, Calibration
@@ -11,6 +12,7 @@ from hitl_prefect.models import Promise, Route
 from hitl_prefect.policy import Policy, Rule
 from hitl_prefect.routing import check_rules, fires, route
 from hitl_prefect.scorers import Learned
+from hitl_prefect.signing import public_key_of
 from tests.unit.making import NOON, a_case, a_generation, a_score
 
 
@@ -263,5 +265,26 @@ def test_a_bar_that_was_set_by_hand_can_be_audited_too():
     ],
 )
 def test_a_budget_that_cannot_be_honoured_is_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Policy(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"over_budget": "fallback"}, "over_budget='fallback' needs fallback"),
+        (
+            {
+                "grouping": {},
+                "require_signature": True,
+                "reviewers": ("ada",),
+                "reviewer_keys": {"ada": public_key_of(Ed25519PrivateKey.from_private_bytes(b"a" * 32))},
+            },
+            "grouping answers many cases at once, and a signature is for one",
+        ),
+    ],
+)
+def test_a_policy_for_many_cases_that_cannot_be_honoured_cannot_be_written(fields, message):
+    """Neither an answer that nobody gave, nor one signature under many cases."""
     with pytest.raises(ValueError, match=message):
         Policy(**fields)

@@ -1,9 +1,10 @@
+import asyncio
 import re
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from hitl_prefect.errors import ConfigError
+from hitl_prefect.errors import BudgetSpent, ConfigError
 from hitl_prefect.hedging import hedges, hedging_confidence
 from hitl_prefect.models import LogprobSummary, Part
 from hitl_prefect.policy import Policy
@@ -13,7 +14,7 @@ from hitl_prefect.scorer_checks import check_agreement, check_scorers, models_as
 from hitl_prefect.scorers import ONLY_WHERE_NAMED, READING, Agreement, Decisions, Judge, PTrue, SemanticEntropy
 from hitl_prefect.scoring import PolicyScorer
 from tests.unit.making import a_case, a_generation
-from tests.unit.seating import ScriptedDecider
+from tests.unit.seating import ScriptedDecider, at_table
 
 TOKENS = LogprobSummary(mean=0.9, minimum=0.3, decision=0.7, tokens=9)
 
@@ -225,3 +226,48 @@ def test_an_agreement_over_what_a_case_has_is_fine():
     case = a_case(answer=str, variants=("Extract it, please.",))
 
     check_agreement(Policy(scorers=(Agreement(variants=True, fields=("answer",)),)), case)
+
+
+@pytest.mark.parametrize(
+    ("scorers", "said"), [({"stated": 1}, "valid tuple"), (7, "valid tuple"), (None, "valid tuple")]
+)
+def test_what_is_no_list_of_scorers_is_refused(scorers, said):
+    with pytest.raises(ValidationError, match=said):
+        Policy(scorers=scorers)
+
+
+async def test_a_scorer_that_may_spend_nothing_more_stops_the_run():
+    """A score without it would let the case pass that the budget should have stopped."""
+    case = a_case(prompt="Capital of France?", answer=str)
+    table = at_table({"openai:judge": [BudgetSpent("1 USD is spent")]}, case=case)
+    policy = Policy(scorers=(Judge(models=("openai:judge",)),))
+
+    with pytest.raises(BudgetSpent, match="1 USD is spent"):
+        await PolicyScorer(policy, table).score(case, a_generation(answer="Paris", text=""))
+
+
+async def test_a_scorer_that_asks_nobody_is_begun_and_ended_like_any_other():
+    """A flow need not know which scorers its policy names."""
+    scorer, case = PolicyScorer(Policy(scorers=("stated",))), a_case(answer=dict[str, float])
+    await scorer.ahead(case)
+    found = await scorer.score(case, a_generation(stated_confidence=0.6))
+    await scorer.settle()
+    await scorer.aclose()
+
+    assert (found.combined, found.confidence) == ("stated", 0.6)
+
+
+async def test_what_is_asked_ahead_is_waited_for_and_not_paid_for_twice():
+    """Whoever settles a scorer loses no reply, though nobody waited for it any more."""
+    case = a_case(prompt="Capital of France?", answer=str)
+    table = at_table({"openai:other": ['{"answer": "Paris", "confidence": 0.9}']}, case=case)
+    scorer = PolicyScorer(Policy(scorers=(Agreement(model="openai:other"),)), table)
+    begun = asyncio.create_task(scorer.ahead(case))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    begun.cancel()
+    await scorer.settle()
+    asked = len(table.providers["openai:other"].requests)
+    found = await scorer.score(case, a_generation(answer="Paris", text=""))
+
+    assert (found.confidence, asked, len(table.providers["openai:other"].requests)) == (1.0, 1, 1)
