@@ -107,3 +107,21 @@ def test_the_difference_can_do_nothing():
 def test_who_answers_blind_sees_no_earlier_draft():
     """The difference would show what must not be seen."""
     assert "Since the attempt before" not in shown({"total": 13}, before={"total": 12.5}, role="blind")
+
+
+def test_a_form_that_is_shown_again_says_why_where_nothing_was_typed():
+    """What did not apply may be a signature, or an empty form."""
+    brief = Brief(
+        case=a_case(),
+        generation=a_generation(),
+        score=a_score(),
+        route=a_route(),
+        policy=Policy(),
+        errors=("there is no signature",),
+    )
+
+    assert describe(brief).split("\n\n")[:2] == [
+        "**The last answer did not apply, so you are asked again:**",
+        "- ` there is no signature `",
+    ]
+    assert "What was typed" not in describe(brief)

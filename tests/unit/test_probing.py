@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, field_validator
 
 from hitl_prefect.answers import answer_type
+from hitl_prefect.briefs import Brief
 from hitl_prefect.fields import differences
+from hitl_prefect.form_description import describe
+from hitl_prefect.mistakes import mistakes
 from hitl_prefect.outcomes import Probe, RefusedAnswer
 from hitl_prefect.panel import Ask, Heard, Silence, Sitting
 from hitl_prefect.people import Probes
 from hitl_prefect.policy import Policy
 from hitl_prefect.probing import Mistake, exercise, mistake_in, mistaken, probe_for
-from tests.unit.making import NOON, a_case, a_generation, a_score, a_verdict
+from tests.unit.making import NOON, a_case, a_generation, a_route, a_score, a_verdict
 
 
 class Colour(Enum):
@@ -103,6 +106,7 @@ def seeded(answer: Any, kind: Any, **case: Any) -> Any:
         (tuple[int, bool], [1, True], [2, True]),
         (dict[str, int], {"a": 1}, {"a": 2}),
         (Rounded, {"total": 300}, {"total": 400}),
+        (dt.date, "9999-12-31", "1999-12-31"),
     ],
 )
 def test_one_thing_is_made_wrong(kind, answer, wrong):
@@ -119,6 +123,8 @@ def test_one_thing_is_made_wrong(kind, answer, wrong):
         (int | None, None),
         (str, ""),
         (str, "aa"),
+        (str, "Send the goods back at once."),
+        (Annotated[str, Field(pattern="^ACME$")], "ACME"),
         (Annotated[int, Ge(3), Le(3)], 3),
     ],
 )
@@ -253,3 +259,41 @@ def test_what_was_handed_over_before_is_not_measured():
     sitting = seated().model_copy(update={"escalated_before_by": ()})
 
     assert sitting.next_step().role == "escalated"
+
+
+def test_a_number_without_an_end_has_no_near_one():
+    """JSON holds none, but a dictionary of Python may."""
+    assert list(mistakes({"a": float("inf"), "b": 1}, {"properties": {"b": {"const": 1}}}, "c1")) == []
+
+
+def test_of_a_draft_that_differs_in_more_than_one_place_no_mistake_is_known():
+    """Nobody can say that it was caught."""
+    assert mistake_in({"a": 1, "b": 2}, {"a": 2, "b": 3}) is None
+
+
+@pytest.mark.parametrize(
+    ("probe", "said"),
+    [
+        (
+            Probe(kind="blind", verdict=a_verdict(role="blind")),
+            "` ada `: the form before this one came without a draft, to measure reviewing. Only this one decides.",
+        ),
+        (
+            Probe(kind="blind", verdict=a_verdict(role="blind", reviewer="")),
+            "Whoever answered the form before: the form before this one came without a draft, to measure reviewing. "
+            "Only this one decides.",
+        ),
+        (
+            Probe(kind="seeded", draft={"total": 1, "vendor": "x"}, verdict=a_verdict(role="seeded")),
+            "` ada `: the draft before this one was an exercise. Only this one decides.",
+        ),
+    ],
+    ids=["blind", "without a name", "changed since"],
+)
+def test_the_next_form_tells_whoever_was_measured_by_name(probe, said):
+    """Everybody sees the form, and only one of them knows what it is about."""
+    brief = Brief(
+        case=a_case(), generation=a_generation(), score=a_score(), route=a_route(), policy=Policy(), probe=probe
+    )
+
+    assert said in describe(brief).split("\n\n")

@@ -11,7 +11,7 @@ from hitl_prefect.agreement import Agreement
 from hitl_prefect.cli import main
 from hitl_prefect.cli.printing import table
 from hitl_prefect.models import Attempt
-from hitl_prefect.outcomes import CaseRecord, Probe, Review, Settlement, Verdict, outcome_key
+from hitl_prefect.outcomes import CaseRecord, Group, Probe, Review, Settlement, Verdict, outcome_key
 from hitl_prefect.reading import Unreadable, read_outcomes
 from hitl_prefect.reviewer_figures import Median, ReviewerReport
 from hitl_prefect.reviewer_report import reviewer_report
@@ -256,3 +256,18 @@ def test_a_name_forges_no_row_of_the_table():
     printed = [line for one in tables(report) for line in table(one.rows).splitlines()]
 
     assert [line[:8] for line in printed[:2]] == ["REVIEWER", "eve\\nada"]
+
+
+def test_answers_in_one_piece_are_compared_as_a_whole():
+    """A text has no fields to agree on."""
+    (task,) = reviewer_report([reviewed(edits("ada", "refund"), edits("bob", "refund"))]).tasks
+
+    assert (task.same, task.fields) == (shares(1, 1), ())
+
+
+def test_one_answer_to_a_group_is_one_verdict():
+    """Each of the cases is one that people decided; who answered them all has looked once."""
+    group = Group(case="c1", draft_sha256=a_generation().sha256, size=3)
+    found = reviewer_report([reviewed(approves(), case=case, group=group) for case in ("c1", "c2", "c3")])
+
+    assert (found.by_people, [row.verdicts for row in found.reviewers]) == (3, [1])
