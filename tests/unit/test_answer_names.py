@@ -101,3 +101,14 @@ def test_a_type_that_its_name_would_not_find_again_is_refused(answer):
     """`list[str]` calls itself `list`: a reviewer's answer would be read as any list."""
     with pytest.raises(ConfigError, match="no name under which a worker could find it"):
         name_of_answer(answer)
+
+
+def test_a_type_of_a_script_elsewhere_is_refused(tmp_path, monkeypatch):
+    """A worker starts in the folder of the project, and would not find it."""
+    (tmp_path / "elsewhere.py").write_text(_SCRIPT)
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    answer = load_script_as_module(str(tmp_path / "elsewhere.py")).Invoice
+
+    with pytest.raises(ConfigError, match=r"stands in no file below .*project': move it to a module"):
+        name_of_answer(answer)

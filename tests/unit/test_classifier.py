@@ -297,3 +297,21 @@ def test_training_reads_the_store_and_stores_a_version_unless_it_is_dry(store):
     assert (wet.labels, wet.unreadable, wet.held_out) == (("account", "delivery", "refund"), 1, dry.held_out)
     assert isinstance(wet.held_out, HeldOut)
     assert wet.held_out.right == Share(hits=wet.held_out.right.of, of=90 - sum(wet.trained_on.values()))
+
+
+async def test_whoever_reads_along_gets_the_whole_answer_at_once(trained, store):
+    keep_model(store, trained)
+    read = []
+    request = Request(messages=(Message(role="user", content=text_about("refund", 700)),), answer=Category)
+    reply = await provider_for(f"embedded:support@{store.url}").generate(request, on_text=read.append)
+
+    assert (read, reply.text) == ([reply.text], '{"answer": "refund"}')
+
+
+async def test_a_prompt_without_a_user_message_is_refused(trained, store):
+    """The instructions are the same for every case: their class would be too."""
+    keep_model(store, trained)
+    request = Request(messages=(Message(role="system", content="Sort the mail."),), answer=Category)
+
+    with pytest.raises(ConfigError, match="classifies the last user message, and the prompt holds none"):
+        await provider_for(f"embedded:support@{store.url}").generate(request)

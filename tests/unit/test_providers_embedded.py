@@ -114,3 +114,10 @@ def test_without_scikit_learn_the_install_line_is_told(monkeypatch):
 
     with pytest.raises(MissingExtra, match=r"pip install 'hitl_prefect\[learn\]'"):
         provider_for("embedded:support")
+
+
+async def test_whoever_reads_along_gets_the_whole_reply_at_once():
+    read = []
+    reply = await EmbeddedProvider().generate(request(REFUND), on_text=read.append)
+
+    assert read == [reply.text]

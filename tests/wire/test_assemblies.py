@@ -6,7 +6,7 @@ import pytest
 
 from hitl_prefect.models import Usage
 from hitl_prefect.protocols import Token
-from hitl_prefect.providers._chat import ChatAssembly
+from hitl_prefect.providers._chat import ChatAssembly, chat_reply
 from hitl_prefect.providers._claude import MessageAssembly
 from hitl_prefect.providers._events import DONE
 from hitl_prefect.providers._exchange import Answered
@@ -90,3 +90,15 @@ def test_an_event_of_another_shape_is_a_broken_stream(assembly, event):
         assembly().add(event)
 
     assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_of_several_choices_the_first_is_the_reply_and_nothing_counts_after_the_end():
+    """Some servers send more than was asked for; the texts must not run into each other."""
+    *chunks, done = chat_chunks(SAID, ASKED)
+    assert done == "[DONE]"
+    other = {"choices": [{"index": 1, "delta": {"content": "no"}, "finish_reason": "length"}]}
+    late = {"choices": [{"index": 0, "delta": {"content": "!"}, "finish_reason": "length"}]}
+    plain = assembled(ChatAssembly(), [*chunks, DONE])
+
+    assert assembled(ChatAssembly(), [other, *chunks, other, DONE, late]) == plain
+    assert chat_reply(Answered(plain, None), "m").text == "yes"
