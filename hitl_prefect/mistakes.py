@@ -34,7 +34,7 @@ class _Leaf(NamedTuple):
 
     steps: Steps
     schema: Schema
-    value: JsonValue
+    value: str | bool | int | float
 
 
 def mistakes(answer: JsonValue, schema: Schema, salt: str) -> Iterator[JsonValue]:
@@ -99,7 +99,7 @@ def _wrong(leaf: _Leaf, salt: str) -> Iterator[JsonValue]:
         yield not value
     elif isinstance(value, int | float):
         yield from _other_numbers(value, schema)
-    elif isinstance(value, str):
+    else:
         yield from _other_texts(value, schema)
 
 
