@@ -30,6 +30,7 @@ def test_an_untouched_form_sends_the_draft_to_the_letter(ask: Ask, ui: ResumeFor
     assert read_form(asked.form, asked.case, asked.response) == FormAnswer(decision="approve", answer=_AS_DRAFTED)
 
 
+@pytest.mark.full
 def test_every_field_shows_the_draft_and_can_be_changed(ask: Ask, ui: ResumeForm) -> None:
     """What a person typed, picked, flipped, added and removed is what the server stores."""
     asked = ask(Everything, DRAFT)

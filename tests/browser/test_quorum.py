@@ -39,6 +39,7 @@ def test_two_people_answer_one_after_the_other(resident, ui, tmp_path):
     assert (outcome["decided_by"], outcome["final_answer"]) == ("quorum", DRAFT | {"total": 250.75})
 
 
+@pytest.mark.full
 @v2_first
 def test_a_third_sees_what_two_said_and_decides(resident, ui, tmp_path):
     """Who said what, as a table above the fields."""

@@ -54,7 +54,7 @@ def test_no_link_leads_nowhere(page):
 def test_every_command_of_hitl_is_one_that_it_takes(page):
     """With these options and arguments; nothing is run."""
     text = page.read_text("utf-8").replace("\\\n", " ")
-    for line in re.findall(r"^\$ (?:\S+=\S+ )*(?:\.venv/bin/)?hitl (.*)$", text, re.MULTILINE):
+    for line in re.findall(r"^\$ (?:\S+=\S+ )*(?:\.venv/bin/)?hitl (.*?)(?: &)?$", text, re.MULTILINE):
         app.parse_args(shlex.split(line, comments=True), exit_on_error=False, print_error=False)
 
 

@@ -124,6 +124,7 @@ def put_audits(store, reviewed, count, *, bar):
         store.put_once(outcome_key(outcome), outcome.stored)
 
 
+@pytest.mark.full
 def test_nobody_can_see_that_a_case_was_drawn_to_check_a_sure_model(resident, start, store):
     """Not in the run, its form, the inbox, `hitl show` nor the messages; the outcome knows it."""
     run = start(0.9, max_error=None, min_confidence=0.5, audit_rate=1)
