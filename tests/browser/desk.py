@@ -76,7 +76,7 @@ class Desk:
     """Asks people on one Prefect server."""
 
     def __init__(self, api_url: str) -> None:
-        self._api = httpx.Client(base_url=api_url, timeout=30, trust_env=False)
+        self._api = httpx.Client(base_url=api_url, timeout=90, trust_env=False)
         flow_id = self._created("/flows/", {"name": "review"})
         self._deployment_id = self._created("/deployments/", {"name": "review", "flow_id": flow_id})
 

@@ -35,7 +35,7 @@ class Resident(Asking):
     """A deployment's runs, run in here: `start`, `go_on`, `answer`."""
 
     def __init__(self, server: PrefectServer, folder: Path) -> None:
-        super().__init__(httpx.Client(base_url=server.api_url, timeout=30, trust_env=False), server.env)
+        super().__init__(httpx.Client(base_url=server.api_url, timeout=90, trust_env=False), server.env)
         self.server, self.folder = server, folder
         self._deployments: dict[str, str] = {}
         self._flows: dict[str, Flow[Any, Any]] = {}

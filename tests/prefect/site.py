@@ -154,7 +154,7 @@ class Site(Asking):
     ) -> None:
         self.pool = pool
         self.server, self.folder, self.bucket = server, folder, bucket
-        api = httpx.Client(base_url=server.api_url, timeout=30, trust_env=False)
+        api = httpx.Client(base_url=server.api_url, timeout=90, trust_env=False)
         own = {"PREFECT_WORKER_QUERY_SECONDS": "1", "GATES": str(folder), **environment}
         super().__init__(api, server.env | own)
         self.worker = Worker(self.environment, folder, pool)
