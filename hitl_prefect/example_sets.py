@@ -10,15 +10,13 @@ from hitl_prefect.canonical import canonical_bytes
 from hitl_prefect.errors import ConfigError, OutcomeConflict
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import TaskName
-from hitl_prefect.numbered import newest_number, numbered_key, numbered_prefix
+from hitl_prefect.numbered import TRIES, newest_number, numbered_key, numbered_prefix, put_from
 from hitl_prefect.protocols import Store
 
 __all__ = ["ExampleSet", "Reviewed", "Trial", "newest_set", "next_number", "put_set", "set_key"]
 
 _ALPHA = 0.05
 _KIND = "examples"
-_TRIES = 5
-"""So many trials of one task may end at the same moment."""
 
 
 class Reviewed(Frozen):
@@ -107,14 +105,14 @@ def put_set(store: Store, found: ExampleSet) -> ExampleSet:
         OutcomeConflict: If other trials took that many numbers meanwhile.
         StoreError: If the store refused, or is away.
     """
-    for number in range(found.number, found.number + _TRIES):
-        numbered = found.model_copy(update={"number": number})
-        try:
-            store.put_once(set_key(found.task, number), canonical_bytes(numbered))
-        except OutcomeConflict:
-            continue
-        return numbered
-    raise OutcomeConflict(f"task {found.task!r}: other trials took {_TRIES} numbers meanwhile; try examples again")
+
+    def numbered(number: int) -> ExampleSet:
+        return found.model_copy(update={"number": number})
+
+    number = put_from(store, _KIND, found.task, found.number, lambda free: canonical_bytes(numbered(free)))
+    if number is None:
+        raise OutcomeConflict(f"task {found.task!r}: other trials took {TRIES} numbers meanwhile; try examples again")
+    return numbered(number)
 
 
 def next_number(store: Store, task: str) -> int:

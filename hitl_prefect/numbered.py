@@ -1,10 +1,15 @@
 """Objects of a task that are written once and never changed, each under the next number, as `000001.json`."""
 
 import re
+from collections.abc import Callable
 
+from hitl_prefect.errors import OutcomeConflict
 from hitl_prefect.protocols import Store
 
-__all__ = ["newest_number", "numbered_key", "numbered_prefix"]
+__all__ = ["TRIES", "newest_number", "numbered_key", "numbered_prefix", "put_from"]
+
+TRIES = 5
+"""So many writers of one task may end at the same moment."""
 
 _NUMBERED = re.compile(r"([0-9]{6,})\.json")
 
@@ -32,3 +37,28 @@ def newest_number(store: Store, kind: str, task: str) -> int:
     prefix = numbered_prefix(kind, task)
     found = (_NUMBERED.fullmatch(key.removeprefix(prefix)) for key in store.keys(prefix))
     return max((int(one.group(1)) for one in found if one), default=0)
+
+
+def put_from(store: Store, kind: str, task: str, number: int, body: Callable[[int], bytes]) -> int | None:
+    """Store an object under a number, or the first one after it that nobody else took meanwhile.
+
+    Args:
+        store: Where.
+        kind: What it is, as for `numbered_key`.
+        task: What it is about.
+        number: The first that is tried, of `TRIES`.
+        body: Its bytes under a number.
+
+    Returns:
+        The number under which it stands; `None` where others took all that were tried.
+
+    Raises:
+        StoreError: If the store refused, or is away.
+    """
+    for free in range(number, number + TRIES):
+        try:
+            store.put_once(numbered_key(kind, task, free), body(free))
+        except OutcomeConflict:
+            continue
+        return free
+    return None

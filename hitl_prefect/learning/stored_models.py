@@ -1,16 +1,14 @@
 """Trained classifiers in a store, version by version: `models/v1/task=<task>/000001.json`, and none is ever changed."""
 
-from hitl_prefect.errors import ConfigError, ObjectMissing, OutcomeConflict, StoreUnavailable
+from hitl_prefect.errors import ConfigError, ObjectMissing, StoreUnavailable
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.learning.text_classifier import TextClassifier
-from hitl_prefect.numbered import newest_number, numbered_key
+from hitl_prefect.numbered import TRIES, newest_number, numbered_key, put_from
 from hitl_prefect.protocols import Store
 
 __all__ = ["StoredModel", "keep_model", "newest_version", "read_model"]
 
 _KIND = "models"
-_TRIES = 5
-"""So many trainings of one task may end at the same moment."""
 
 
 class StoredModel(Frozen):
@@ -35,13 +33,12 @@ def keep_model(store: Store, classifier: TextClassifier) -> StoredModel:
     newest = newest_version(store, classifier.task)
     if newest and store.get(_key(classifier.task, newest)) == classifier.stored:
         return StoredModel(version=newest, classifier=classifier)
-    for version in range(newest + 1, newest + 1 + _TRIES):
-        try:
-            store.put_once(_key(classifier.task, version), classifier.stored)
-        except OutcomeConflict:
-            continue
-        return StoredModel(version=version, classifier=classifier)
-    raise StoreUnavailable(f"task {classifier.task!r}: other trainings took {_TRIES} versions meanwhile; train again")
+    version = put_from(store, _KIND, classifier.task, newest + 1, lambda _: classifier.stored)
+    if version is None:
+        raise StoreUnavailable(
+            f"task {classifier.task!r}: other trainings took {TRIES} versions meanwhile; train again"
+        )
+    return StoredModel(version=version, classifier=classifier)
 
 
 def newest_version(store: Store, task: str) -> int:
