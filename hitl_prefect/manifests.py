@@ -6,7 +6,6 @@ who seal the same outcomes write the same bytes.
 """
 
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,9 +13,9 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from hitl_prefect.errors import ObjectMissing, StoreError
-from hitl_prefect.frozen import Frozen
+from hitl_prefect.frozen import Frozen, record_schema
 from hitl_prefect.models import Sha256, TaskName
-from hitl_prefect.numbered import numbered_key, numbered_prefix
+from hitl_prefect.numbered import newest_number, numbered_key, numbered_prefix
 from hitl_prefect.outcomes import outcome_prefix
 from hitl_prefect.protocols import Store
 from hitl_prefect.signing import SignedRecord
@@ -33,7 +32,6 @@ __all__ = [
 ]
 
 _KIND = "ledger"
-_NUMBERED = re.compile(r"([0-9]{6,})\.json")
 
 
 class SealedObject(Frozen):
@@ -119,16 +117,12 @@ def read_chain(store: Store, task: str) -> Iterator[Link]:
 
 def manifest_schema() -> dict[str, Any]:
     """The JSON Schema of a manifest, as it stands in `data/schemas/hitl.manifest.v1.json`."""
-    schema = Manifest.model_json_schema(by_alias=True, mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:hitl.manifest:v1", **schema}
+    return record_schema(Manifest)
 
 
 def _places(store: Store, task: str) -> list[str]:
     """Every key from the first to the highest number, whether something stands there or not."""
-    prefix = ledger_prefix(task)
-    found = (_NUMBERED.fullmatch(key.removeprefix(prefix)) for key in store.keys(prefix))
-    newest = max((int(one.group(1)) for one in found if one), default=0)
-    return [manifest_key(task, number) for number in range(1, newest + 1)]
+    return [manifest_key(task, number) for number in range(1, newest_number(store, _KIND, task) + 1)]
 
 
 def _link(store: Store, key: str, before: Link | None) -> Link:

@@ -8,7 +8,7 @@ from typing_extensions import TypeVar
 
 from hitl_prefect.canonical import canonical_bytes, sha256_of
 from hitl_prefect.example_turns import question_sha256
-from hitl_prefect.frozen import Frozen
+from hitl_prefect.frozen import Frozen, record_schema
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Attempt, Case, CaseId, Generation, Route, Score, Sha256, TaskName
 
@@ -299,5 +299,4 @@ def _of_task(task: str | None) -> str:
 
 def outcome_schema() -> dict[str, Any]:
     """The JSON Schema of a stored outcome, as it stands in `data/schemas/hitl.outcome.v1.json`."""
-    schema = Outcome[JsonValue].model_json_schema(by_alias=True, mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:hitl.outcome:v1", **schema}
+    return record_schema(Outcome[JsonValue])

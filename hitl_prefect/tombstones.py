@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, ValidationError
 
+from hitl_prefect.frozen import record_schema
 from hitl_prefect.models import CaseId, Sha256, TaskName
 from hitl_prefect.outcomes import outcome_prefix
 from hitl_prefect.protocols import Store
@@ -83,5 +84,4 @@ def tombstone_of(stored: bytes) -> Tombstone | None:
 
 def tombstone_schema() -> dict[str, Any]:
     """The JSON Schema of a tombstone, as it stands in `data/schemas/hitl.tombstone.v1.json`."""
-    schema = Tombstone.model_json_schema(by_alias=True, mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:hitl.tombstone:v1", **schema}
+    return record_schema(Tombstone)
