@@ -5,11 +5,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, table
+from hitl_prefect.cli.printing import AsJson, print_json, say, say_unreadable, table
 from hitl_prefect.compacting import Compacted, Compaction
 from hitl_prefect.compacting import compact as compact_store
 from hitl_prefect.configured import store_of
-from hitl_prefect.inert import visible
 from hitl_prefect.shares import counted
 
 __all__ = ["compact"]
@@ -39,8 +38,7 @@ async def compact(
 
 
 def _tell(done: Compaction, *, dry_run: bool) -> None:
-    for one in done.unreadable:
-        say_aside(f"{visible(one.key)}: {visible(one.problem)}")
+    say_unreadable(done.unreadable)
     if done.days:
         say(table([_row(one) for one in done.days]))
     outcomes = counted(sum(one.outcomes for one in done.days), "outcome")

@@ -1,9 +1,9 @@
 """What commands print: a table for people, JSON for programs."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from pydantic import BaseModel
@@ -11,7 +11,10 @@ from pydantic_core import to_json
 
 from hitl_prefect.inert import visible, visible_json
 
-__all__ = ["AsJson", "print_json", "progress", "say", "say_aside", "say_markdown", "table", "write"]
+if TYPE_CHECKING:
+    from hitl_prefect.reading import Unreadable
+
+__all__ = ["AsJson", "print_json", "progress", "say", "say_aside", "say_markdown", "say_unreadable", "table", "write"]
 
 AsJson = Annotated[bool, Parameter(name="--json", negative=())]
 """Print JSON instead of text for people."""
@@ -38,6 +41,12 @@ def say_aside(text: str = "") -> None:
     """Print a line where it does not mix with JSON."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+def say_unreadable(broken: "Iterable[Unreadable]") -> None:
+    """Name what of a store could not be read, aside."""
+    for one in broken:
+        say_aside(f"{visible(one.key)}: {visible(one.problem)}")
 
 
 def write(text: str, *, aside: bool = False) -> None:

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hitl_prefect.cli.forgetting import tell_forgotten
-from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, table
+from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, say_unreadable, table
 from hitl_prefect.configured import store_of
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.estimates import ErrorRate
-from hitl_prefect.inert import visible
 from hitl_prefect.policy_files import read_policy
 from hitl_prefect.replaying import Replay, TaskReplay
 from hitl_prefect.replaying import replay as replay_store
@@ -46,8 +45,7 @@ async def replay(
 
 
 def _tell(found: Replay) -> None:
-    for broken in found.unreadable:
-        say_aside(f"{visible(broken.key)}: {visible(broken.problem)}")
+    say_unreadable(found.unreadable)
     for one in found.tasks:
         say(f"Task {one.task}, {one.cases:,} cases:\n\n{table(list(_rows(one)))}\n")
         if one.scored_otherwise:

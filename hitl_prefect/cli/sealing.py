@@ -5,9 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside, table
+from hitl_prefect.cli.printing import AsJson, print_json, say, say_unreadable, table
 from hitl_prefect.configured import store_of
-from hitl_prefect.inert import visible
 from hitl_prefect.keys import private_key
 from hitl_prefect.sealing import Sealed, Sealing
 from hitl_prefect.sealing import seal as seal_store
@@ -45,8 +44,7 @@ async def seal(
 
 
 def _tell(done: Sealing, *, dry_run: bool) -> None:
-    for one in done.unreadable:
-        say_aside(f"{visible(one.key)}: {visible(one.problem)}")
+    say_unreadable(done.unreadable)
     if done.manifests:
         say(table([_row(one) for one in done.manifests]))
     outcomes = counted(sum(one.outcomes for one in done.manifests), "outcome")

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from hitl_prefect.cli.forgetting import tell_forgotten
-from hitl_prefect.cli.printing import AsJson, print_json, say, say_aside
+from hitl_prefect.cli.printing import AsJson, print_json, say, say_unreadable
 from hitl_prefect.errors import ConfigError
-from hitl_prefect.inert import visible
 from hitl_prefect.reporting import areport_trust
 from hitl_prefect.shares import counted
 from hitl_prefect.trust_tables import headline
@@ -34,8 +33,7 @@ async def report(*, store: str, task: str | None = None, out: Path = Path("repor
     _write(out, as_html(found))
     for one in found.tasks:
         say(f"{one.task}: {headline(one)}.")
-    for broken in found.unreadable:
-        say_aside(f"{visible(broken.key)}: {visible(broken.problem)}")
+    say_unreadable(found.unreadable)
     say(f"{counted(len(found.tasks), 'task')} in {out}.")
     await tell_forgotten(store, task)
     return 0
