@@ -21,7 +21,7 @@ from hitl_prefect.training.choosing import training_files
 from hitl_prefect.verifying import verify_store
 from tests.unit.making import NOON, a_case, a_generation, a_review, a_route, a_score, a_verdict
 from tests.unit.test_signing import ADA, POLICY
-from tests.unit.test_verifying import change, put
+from tests.unit.verified import change, put
 
 MAIL = "grace@example.org"
 PICTURE = Image.from_bytes(b"\x89PNG\r\n...")
