@@ -20,7 +20,7 @@ from tests.prefect.event_page import documented
 from tests.prefect.terminal import hitl
 from tests.servers.listening import mailbox
 from tests.servers.machine import wait_until
-from tests.servers.prefect import post
+from tests.servers.prefect import post, take_away_automations
 from tests.unit.making import a_case, a_review, a_route, a_score, a_verdict, an_outcome
 
 BLOCK = "custom-webhook/owners"
@@ -52,12 +52,6 @@ def owners(resident):
         yield chat
         with resident.connected():
             asyncio.run(take_away_automations())
-
-
-async def take_away_automations():
-    async with get_client() as client:
-        for automation in await client.read_automations():
-            await client.delete_automation(automation.id)
 
 
 def messages(chat, subject, count):

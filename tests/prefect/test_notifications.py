@@ -11,7 +11,6 @@ from datetime import timedelta
 
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
-from prefect.client.orchestration import get_client
 
 from hitl_prefect.blocks import FolderStoreBlock
 from hitl_prefect.chasing import remind_reviewers
@@ -20,6 +19,7 @@ from tests.prefect.flows.invoices import extract_invoice
 from tests.prefect.terminal import hitl
 from tests.servers.listening import mailbox
 from tests.servers.machine import wait_until
+from tests.servers.prefect import take_away_automations
 
 DRAFT = {"vendor": "ACME", "total": 12.5, "notes": {}}
 BLOCK = "custom-webhook/desk"
@@ -46,12 +46,6 @@ def automated(resident, chat):
     yield chat, json.loads(made.out)["automations"]
     with resident.connected():
         asyncio.run(take_away_automations())
-
-
-async def take_away_automations():
-    async with get_client() as client:
-        for automation in await client.read_automations():
-            await client.delete_automation(automation.id)
 
 
 def told(resident, run, count):

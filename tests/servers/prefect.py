@@ -6,10 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
+from prefect.client.orchestration import get_client
 
 from hitl_prefect.demo.processes import PrefectServer, prefect_server
 
-__all__ = ["PrefectServer", "post", "prefect_server_fixture"]
+__all__ = ["PrefectServer", "post", "prefect_server_fixture", "take_away_automations"]
 
 _PATIENCE_S = 30.0
 
@@ -21,6 +22,13 @@ def post(api: httpx.Client, path: str, body: Any, **options: Any) -> httpx.Respo
     while (response := api.post(path, **sent, **options)).status_code == 503 and time.monotonic() < until:
         time.sleep(0.25)
     return response
+
+
+async def take_away_automations() -> None:
+    """Delete every automation of the server that is connected to."""
+    async with get_client() as client:
+        for automation in await client.read_automations():
+            await client.delete_automation(automation.id)
 
 
 @pytest.fixture(scope="session", name="prefect_server")
