@@ -84,9 +84,10 @@ def _measured(part: Callable[[FolderStore], object], store: FolderStore) -> dict
 
 
 def _calibrate(store: FolderStore) -> None:
-    """It fails where no task is looked at: then nothing would have been measured."""
+    """It fails where a bar is neither found nor told to lack labels: then nothing would have been measured."""
     found = calibrate(f"folder:{store.root}", promise=Promise(max_error=0.2, confidence_level=0.9), dry_run=True)
     assert found.tasks, found
+    assert all(one.bar is not None or one.needed for task in found.tasks for one in task.calibrated.calibrations), found
 
 
 _PARTS: dict[str, Callable[[FolderStore], object]] = {

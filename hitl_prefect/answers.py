@@ -142,7 +142,7 @@ def _only_value_errors(check: Callable[[], Any]) -> Any:
         return check()
     except ValueError:
         raise
-    except Exception as exc:
+    except Exception as exc:  # it is the user's code, and may raise anything
         raise ValueError(f"the answer type's own code failed: {type(exc).__name__}: {exc}") from exc
 
 
