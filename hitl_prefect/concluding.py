@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import prefect
 from prefect.context import FlowRunContext
@@ -54,7 +55,7 @@ def conclude(
         route=route,
         review=review,
         flow_run_id=flow_run.id,
-        deployment=_deployment_of(flow_run.id),
+        deployment=_deployment(),
         versions=_versions(),
         **(ended | {"decided_by": "audit"} if _is_audit(route, review, earlier) else ended),
     )
@@ -84,7 +85,7 @@ def conclude_unasked(case: Case, attempt: Attempt, *, policy: Policy, at: dateti
         score=attempt.score,
         route=attempt.route.model_copy(update={"propensity": 0.0, "detail": detail}),
         flow_run_id=flow_run.id,
-        deployment=_deployment_of(flow_run.id),
+        deployment=_deployment(),
         versions=_versions(),
         **_ended("policy", policy.over_budget, None if is_rejected else fallback_of(case, policy), at),
     )
@@ -95,9 +96,18 @@ def _versions() -> Versions:
     return Versions(hitl_prefect=__version__, prefect=prefect.__version__, flow=_flow_version())
 
 
+def _deployment() -> str | None:
+    """The name of the deployment of the run that we are in."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is not None:
+        return _name_of(run.deployment_id) if run.deployment_id else None
+    return _name_of(flow_run.id)
+
+
 @lru_cache(maxsize=64)
-def _deployment_of(_flow_run_id: str | None) -> str | None:
-    """Asked for once per run: where a run has no deployment, Prefect asks its server each time."""
+def _name_of(_run_or_deployment: UUID | str | None) -> str | None:
+    """Asked for once for each: Prefect asks its server every time, and nothing else goes on meanwhile."""
     name: str | None = deployment.name
     return name
 

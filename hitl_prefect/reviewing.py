@@ -215,5 +215,7 @@ class _Asking:
             return
         notice = self._notice("settled", number, settled_facts(self.sitting, self.route, settled))
         # Without a claim: whoever comes by again before it is recorded sends the same event, and Prefect keeps one.
-        if await send_together(self.journal.client, [(self.journal.flow_run_id, notice)]):
+        is_sent = await send_together(self.journal.client, [(self.journal.flow_run_id, notice)])
+        # In a run of its own the outcome is recorded next, and whoever finds that tells nothing.
+        if is_sent and not self.journal.is_alone:
             await self.journal.record(row, Told(at=datetime.now(UTC)))

@@ -14,14 +14,15 @@ class Together(Generic[T, R]):
     """Collects what is given while a call is under way, and makes one call for all of it.
 
     Whoever gives something waits for the call that it is a part of, and gets what that returned: nothing is lost
-    where the process dies, and nobody waits for others to come.
+    where the process dies, and who comes alone waits for nobody.
 
     Args:
         call: What is done with all that was collected, in the order in which it came.
+        apart_s: Seconds from the end of one call to the next, for who comes soon after others.
     """
 
-    def __init__(self, call: Callable[[Sequence[T]], Awaitable[R]]) -> None:
-        self._call = call
+    def __init__(self, call: Callable[[Sequence[T]], Awaitable[R]], *, apart_s: float = 0.0) -> None:
+        self._call, self._apart_s = call, apart_s
         self._collected: list[tuple[T, asyncio.Future[R]]] = []
         self._runs: asyncio.Task[None] | None = None
 
@@ -42,6 +43,8 @@ class Together(Generic[T, R]):
             while some := self._collected:
                 self._collected = []
                 await self._settle(some)
+                if self._apart_s:
+                    await asyncio.sleep(self._apart_s)
         finally:
             self._runs = None
 

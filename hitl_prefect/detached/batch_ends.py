@@ -27,6 +27,9 @@ SUMMARY = "hitl-batch-summary"
 ENDED = "hitl-batch-ended"
 """The row that says that the end has been told."""
 
+_APART_S = 0.5
+"""Between two looks: each has the server read the tags of every review that there is."""
+
 
 def artifact_key(batch: str) -> str:
     """Under which key the summary of a batch stands among the artifacts."""
@@ -43,7 +46,7 @@ async def atell_batch_end(client: PrefectClient, batch_run_id: str, batch: str) 
     if not batch_run_id:
         return False
     looked = _Look(client, batch_run_id, batch)
-    return looked.batch in await _looks.setdefault(client, Together(_look)).give(looked)
+    return looked.batch in await _looks.setdefault(client, Together(_look, apart_s=_APART_S)).give(looked)
 
 
 class Standing(NamedTuple):

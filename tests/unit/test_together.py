@@ -53,3 +53,24 @@ async def test_one_that_is_cancelled_takes_no_other_along():
 
     assert await stays == 2
     assert gone.cancelled() or gone.cancelling()
+
+
+async def test_calls_can_be_kept_apart_and_who_comes_alone_does_not_wait():
+    """The first is made at once; all that comes soon after it shares one."""
+    calls: list[tuple[float, list[int]]] = []
+    begun = asyncio.get_running_loop().time()
+
+    async def call(given):
+        calls.append((asyncio.get_running_loop().time() - begun, list(given)))
+
+    together = Together(call, apart_s=0.2)
+    await together.give(1)
+    await asyncio.gather(together.give(2), _later(0.05, together, 3))
+
+    assert [given for _, given in calls] == [[1], [2, 3]]
+    assert calls[1][0] >= 0.2
+
+
+async def _later(after_s, together, number):
+    await asyncio.sleep(after_s)
+    await together.give(number)
