@@ -1,11 +1,11 @@
 """What a provider and a store promise; the composed floors know nothing else of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import Field, field_validator
 
-from hitl_prefect.errors import ConfigError
+from hitl_prefect.errors import ConfigError, HitlError
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.messages import Message
 from hitl_prefect.models import Case, Confidence, Generation, Score, Usage
@@ -17,6 +17,7 @@ __all__ = [
     "OnText",
     "Provider",
     "PutResult",
+    "PutsTogether",
     "Question",
     "Reply",
     "Request",
@@ -216,6 +217,19 @@ class Store(Protocol):
 
     def keys(self, prefix: str = "") -> list[str]:
         """The keys below `prefix`, sorted."""
+        ...
+
+
+@runtime_checkable
+class PutsTogether(Protocol):
+    """A store to which many objects cost little more than one."""
+
+    def put_all(self, objects: Sequence[tuple[str, bytes]]) -> list[PutResult | HitlError]:
+        """`Store.put_once` for each key and body; what is refused stops none of the others.
+
+        Returns:
+            For each, in the same order, what `put_once` returns or raises.
+        """
         ...
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import get_run_logger, task
@@ -16,10 +17,18 @@ from hitl_prefect.generating import can_help
 from hitl_prefect.journal import open_journal
 from hitl_prefect.outcomes import Answer, IndexEntry, Outcome, index_key, outcome_key
 from hitl_prefect.patience import STORE_S, patiently
-from hitl_prefect.protocols import PutResult, Store
+from hitl_prefect.protocols import PutResult, PutsTogether, Store
 from hitl_prefect.tombstones import Tombstone, forgotten_key
 
-__all__ = ["afind_outcome", "aput_outcome", "asave_outcome", "put_outcome", "read_outcome", "save_outcome"]
+__all__ = [
+    "afind_outcome",
+    "aput_outcome",
+    "asave_outcome",
+    "put_outcome",
+    "put_outcomes",
+    "read_outcome",
+    "save_outcome",
+]
 
 
 async def asave_outcome(outcome: Outcome[Answer], *, store: str) -> str:
@@ -113,6 +122,34 @@ def put_outcome(outcome: Outcome[Answer], *, store: Store, stored: bytes | None 
     """The same, tried once, in this thread."""
     index, body = index_key(outcome.case.task, outcome.case.id), stored or outcome.stored
     return _put(store, index, _entry(outcome, body), body)
+
+
+def put_outcomes(outcomes: Sequence[tuple[Outcome[Answer], bytes]], *, store: Store) -> list[PutResult | Exception]:
+    """`put_outcome` of many with their canonical bytes, together where the store can; one that fails stops no other.
+
+    Returns:
+        For each, in the same order, what `put_outcome` returns or raises.
+    """
+    put = _put_fresh(outcomes, store) if isinstance(store, PutsTogether) else {}
+    return [put.get(number) or _tried(one, store) for number, one in enumerate(outcomes)]
+
+
+def _put_fresh(
+    outcomes: Sequence[tuple[Outcome[Answer], bytes]], store: PutsTogether
+) -> dict[int, PutResult | Exception]:
+    """Of the cases that had no outcome: by their number. All others are looked into one by one."""
+    entries = [_entry(outcome, body) for outcome, body in outcomes]
+    indices = [index_key(outcome.case.task, outcome.case.id) for outcome, _ in outcomes]
+    first = store.put_all([(key, canonical_bytes(entry)) for key, entry in zip(indices, entries, strict=True)])
+    fresh = [number for number, result in enumerate(first) if result == "created"]
+    return dict(zip(fresh, store.put_all([(entries[one].key, outcomes[one][1]) for one in fresh]), strict=True))
+
+
+def _tried(one: tuple[Outcome[Answer], bytes], store: Store) -> PutResult | Exception:
+    try:
+        return put_outcome(one[0], store=store, stored=one[1])
+    except Exception as exc:  # noqa: BLE001 - raised to whoever waits for this outcome
+        return exc
 
 
 def _entry(outcome: Outcome[Answer], body: bytes) -> IndexEntry:

@@ -1,6 +1,6 @@
 """Writes the outcomes of a batch, several in one go of a thread: to hand each over costs more than to write it.
 
-With a folder, 2,000 cases took 14.4 s so and 16.1 s with a thread for each outcome.
+A folder takes 2,000 outcomes in 1.7 s so, and in 3.3 s one after the other.
 """
 
 import asyncio
@@ -11,12 +11,13 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from hitl_prefect.many.ledger import Kept
+from hitl_prefect.outcomes import Outcome
 from hitl_prefect.protocols import PutResult, Store
-from hitl_prefect.storing import put_outcome
+from hitl_prefect.storing import put_outcomes
 
 __all__ = ["Writers"]
 
-_AT_MOST = 32
+_AT_MOST = 64
 """Outcomes in one go: whoever waits for the last of them waits for all."""
 
 
@@ -72,15 +73,15 @@ class Writers:
                 _tell(one.done, result)
 
     def _put(self, some: Sequence[Kept]) -> list[PutResult | Exception]:
-        """What came of each: one that is refused stops none of the others."""
-        return [self._put_one(kept) for kept in some]
-
-    def _put_one(self, kept: Kept) -> PutResult | Exception:
         try:
-            assert kept.outcome is not None, f"case {kept.case.id!r} has no outcome to store"  # noqa: S101
-            return put_outcome(kept.outcome, store=self.store, stored=kept.stored)
-        except Exception as exc:  # noqa: BLE001 - raised to whoever waits for this outcome
-            return exc
+            return put_outcomes([_stored(kept) for kept in some], store=self.store)
+        except Exception as exc:  # noqa: BLE001 - raised to whoever waits for these outcomes
+            return [exc] * len(some)
+
+
+def _stored(kept: Kept) -> tuple[Outcome, bytes]:
+    assert kept.outcome is not None, f"case {kept.case.id!r} has no outcome to store"  # noqa: S101
+    return kept.outcome, kept.stored or kept.outcome.stored
 
 
 def _tell(done: asyncio.Future[PutResult], result: PutResult | Exception) -> None:

@@ -9,10 +9,10 @@ import threading
 
 import pytest
 
-from hitl_prefect.errors import ConfigError, ObjectMissing, StoreDenied, StoreUnavailable
+from hitl_prefect.errors import ConfigError, ObjectMissing, OutcomeConflict, StoreDenied, StoreUnavailable
 from hitl_prefect.stores import FolderStore
 from hitl_prefect.stores.claims import create_announced
-from hitl_prefect.stores.once import check_key
+from hitl_prefect.stores.once import check_key, quarantine_key
 
 
 def test_no_file_is_ever_seen_half_written(tmp_path):
@@ -43,6 +43,67 @@ def test_nothing_temporary_stays_or_is_listed(tmp_path):
 
     assert store.keys() == ["outcomes/c1.json"]
     assert sorted(path.name for path in (tmp_path / "outcomes").iterdir()) == [".left-by-a-crash.tmp", "c1.json"]
+
+
+def test_many_are_put_as_each_alone_would_be(tmp_path):
+    """One stands there already, one conflicts, one key is unsafe: the others are created."""
+    store = FolderStore(tmp_path)
+    store.put_once("outcomes/same.json", b"same")
+    store.put_once("outcomes/other.json", b"other")
+    wanted = {
+        "a/1.json": b"1",
+        "outcomes/same.json": b"same",
+        "outcomes/other.json": b"!",
+        "../x": b"x",
+        "b/2.json": b"2",
+    }
+
+    came = store.put_all(list(wanted.items()))
+
+    assert [one if isinstance(one, str) else type(one) for one in came] == [
+        "created",
+        "already",
+        OutcomeConflict,
+        ConfigError,
+        "created",
+    ]
+    assert store.keys() == [
+        "a/1.json",
+        "b/2.json",
+        "outcomes/other.json",
+        "outcomes/same.json",
+        quarantine_key("outcomes/other.json", b"!"),
+    ]
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_the_same_key_twice_in_one_go_is_written_once(tmp_path):
+    store = FolderStore(tmp_path)
+
+    came = store.put_all([("c1.json", b"1"), ("c1.json", b"1"), ("c1.json", b"2")])
+
+    assert came[:2] == ["created", "already"]
+    assert isinstance(came[2], OutcomeConflict)
+    assert store.get("c1.json") == b"1"
+
+
+def test_nothing_to_put_is_nothing(tmp_path):
+    assert FolderStore(tmp_path / "absent").put_all([]) == []
+
+
+def test_a_full_disk_refuses_what_does_not_fit(tmp_path):
+    """A limit on the size of files stands in for the disk: what fits is stored, and nothing temporary stays."""
+    store, before = FolderStore(tmp_path), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        came = store.put_all([("small.json", b"{}"), ("large.json", b"x" * 100_000)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+
+    assert [came[0], type(came[1])] == ["created", StoreUnavailable]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["small.json"]
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path):

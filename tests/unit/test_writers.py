@@ -62,9 +62,9 @@ async def test_no_more_threads_write_than_the_store_gains_by(tmp_path, writers, 
         def writers(self):
             return writers
 
-        def put_once(self, key, body):
+        def put_all(self, objects):
             self.threads.add(threading.get_ident())
-            return super().put_once(key, body)
+            return super().put_all(objects)
 
     await all_put(Watched(tmp_path), *(kept(f"c{number}") for number in range(40)))
 
