@@ -72,7 +72,7 @@ class PrefectServer:
         """
         self.home.mkdir(parents=True, exist_ok=True)
         address = ["--host", "127.0.0.1", "--port", self.ui_url.rpartition(":")[2]]
-        self._process = _started(["-m", "prefect", "server", "start", *address], self.env, self.log)
+        self._process = _started(["-m", "hitl_prefect.demo.server", "start", *address], self.env, self.log)
         until = time.monotonic() + _START_S
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > until:
