@@ -79,6 +79,18 @@ def test_what_the_page_shows_is_what_comes_out(environment, tmp_path):
     wait_until(lambda: not running_below(tmp_path / "prefect"), "what was started is stopped")
 
 
+def test_the_page_is_read_and_typed_in_ten_minutes():
+    """At half the speed of most people; what the machine does meanwhile does not count.
+
+    Source: Brysbaert (2019), Journal of Memory and Language 109, 238 words of prose a minute; Dhakal, Feit, Kristensson
+        and Oulasvirta (2018), CHI, 52 words of five characters typed a minute.
+    """
+    words = len(PAGE.read_text("utf-8").split())
+    typed = sum(len(step.command) for step in steps_of(PAGE))
+
+    assert words / (238 / 2) + typed / 5 / (52 / 2) <= 10
+
+
 def test_the_flow_of_the_page_is_the_one_that_is_laid_out():
     """But for its docstrings and for the lines that serve it."""
     page = PAGE.read_text("utf-8").split("```python\n")[1].split("```")[0]
