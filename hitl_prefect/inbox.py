@@ -11,9 +11,9 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from hitl_prefect.connecting import open_client
 from hitl_prefect.run_pages import RUNS, run_pages
 from hitl_prefect.ui import runs_page
-from hitl_prefect.waiting import Waiting, read_inbox
+from hitl_prefect.waiting import Waiting, read_inbox, read_most_urgent
 
-__all__ = ["ainbox", "read_waiting", "runs_where"]
+__all__ = ["ainbox", "most_urgent", "read_waiting", "runs_where"]
 
 
 async def ainbox() -> list[Waiting]:
@@ -31,6 +31,12 @@ async def read_waiting(client: PrefectClient) -> list[Waiting]:
     # Asked once for all: a server that does not say where its pages are would be asked for every run.
     pages = await asyncio.to_thread(runs_page)
     return await read_inbox(partial(_ask, client), pages)
+
+
+async def most_urgent(client: PrefectClient, *, at_most: int) -> tuple[list[Waiting], int]:
+    """The first of `read_waiting`, and how many wait in all; of thousands it holds a page at a time."""
+    pages = await asyncio.to_thread(runs_page)
+    return await read_most_urgent(partial(_ask, client), pages, at_most=at_most)
 
 
 async def runs_where(client: PrefectClient, kind: StateType) -> AsyncIterator[FlowRun]:

@@ -21,14 +21,22 @@ from prefect.logging import get_logger
 from prefect.runtime import flow_run
 from prefect.utilities.asyncutils import run_coro_as_sync
 
-from hitl_prefect.inbox import read_waiting
+from hitl_prefect.inbox import most_urgent
 from hitl_prefect.inert import code_span
 from hitl_prefect.models import utc
 from hitl_prefect.reasons import reason_in_words
 from hitl_prefect.run_pages import ours
 from hitl_prefect.waiting import Waiting
 
-__all__ = ["KEY", "arefresh_inbox", "pages_postponed", "refresh_inbox", "refresh_page", "render_page"]
+__all__ = [
+    "KEY",
+    "arefresh_inbox",
+    "pages_postponed",
+    "refresh_if_cheap",
+    "refresh_inbox",
+    "refresh_page",
+    "render_page",
+]
 
 KEY = "hitl-inbox"
 """The artifact's key: `{UI}/artifacts/key/hitl-inbox`."""
@@ -43,18 +51,18 @@ _HEAD = """| | Case | Expected loss | Deadline | Who | Task | Why a person is as
 | --- | --- | --- | --- | --- | --- | --- |"""
 
 
-def render_page(waiting: Sequence[Waiting], now: datetime) -> str:
+def render_page(waiting: Sequence[Waiting], now: datetime, *, count: int) -> str:
     """The page as markdown, in which nothing but our own words and links is live.
 
     Args:
-        waiting: What waits, the most urgent first.
+        waiting: What waits, the most urgent first; no more than the page has rows.
         now: When that was read.
+        count: How many wait in all.
     """
-    count = len(waiting)
     waits = "Nothing waits" if not count else "1 case waits" if count == 1 else f"{count:,} cases wait"
-    shown = f", the {_ROWS} most urgent are shown; `hitl inbox` lists all" if count > _ROWS else ""
+    shown = f", the {len(waiting)} most urgent are shown; `hitl inbox` lists all" if count > len(waiting) else ""
     top = f"**{waits} for a person**{shown}. As of {utc(now)}."
-    return "\n".join([top, "", *([_HEAD] if count else []), *map(_row, waiting[:_ROWS])])
+    return "\n".join([top, "", *([_HEAD] if count else []), *map(_row, waiting)])
 
 
 def _row(one: Waiting) -> str:
@@ -86,11 +94,22 @@ async def refresh_page(client: PrefectClient, run_id: UUID) -> None:
     """Write the page anew from a run, unless that is dear and was done a moment ago; never fails the run."""
     if postpone := _postponed.get():
         postpone()
-        return
+    else:
+        await refresh_if_cheap(client, run_id)
+
+
+async def refresh_if_cheap(client: PrefectClient, run_id: UUID | None = None) -> bool:
+    """Write the page anew, unless that is dear and was done a moment ago.
+
+    Returns:
+        Whether nothing is left to do.
+    """
     async with _never_failing():
         before = await _page_before(client)
-        if not await _is_left_alone(client, before):
-            await _write(client, before, run_id)
+        if await _is_left_alone(client, before):
+            return False
+        await _write(client, before, run_id)
+    return True
 
 
 _postponed: ContextVar[Callable[[], None] | None] = ContextVar("hitl_pages_postponed", default=None)
@@ -141,7 +160,8 @@ async def _is_left_alone(client: PrefectClient, before: _Page | None) -> bool:
 
 
 async def _write(client: PrefectClient, before: _Page | None, run_id: UUID | None) -> None:
-    page, told = render_page(await read_waiting(client), datetime.now(UTC)), "What waits for a person"
+    first, count = await most_urgent(client, at_most=_ROWS)
+    page, told = render_page(first, datetime.now(UTC), count=count), "What waits for a person"
     if before is not None:
         # In place: a version for each review would grow without end, and the UI lists them all.
         await client.update_artifact(before[0], ArtifactUpdate(data=page, description=told))

@@ -5,15 +5,16 @@ Nothing of Prefect's is imported here: `hitl inbox` would wait for that longer t
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
+from heapq import nsmallest
 from typing import Any
 from uuid import UUID
 
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.run_pages import Ask, run_pages
 
-__all__ = ["Waiting", "read_inbox", "waiting_run"]
+__all__ = ["Waiting", "read_inbox", "read_most_urgent", "waiting_run"]
 
 _log = logging.getLogger("prefect.hitl")
 """Below Prefect's, so that its settings hold where it is imported."""
@@ -67,11 +68,28 @@ async def read_inbox(ask: Ask, pages: str) -> list[Waiting]:
         ask: Asks Prefect's server.
         pages: What the pages of flow runs stand below, as `ui.runs_page` tells it.
     """
-    found: list[Waiting] = []
+    found = [one async for page in _listed_pages(ask, pages) for one in page]
+    return sorted(found, key=_urgency)
+
+
+async def read_most_urgent(ask: Ask, pages: str, *, at_most: int) -> tuple[list[Waiting], int]:
+    """The first of `read_inbox`, and how many wait in all; of thousands it holds a page at a time."""
+    first: list[Waiting] = []
+    count = 0
+    async for page in _listed_pages(ask, pages):
+        count += len(page)
+        first = nsmallest(at_most, [*first, *page], key=_urgency)
+    return first, count
+
+
+def _urgency(one: Waiting) -> tuple[bool, float, float, float]:
+    return one.urgency
+
+
+async def _listed_pages(ask: Ask, pages: str) -> AsyncIterator[list[Waiting]]:
     async for page in run_pages(ask, "PAUSED"):
         asked = (_listed(run, pages) for run in page if "hitl.case" in run["labels"])
-        found += [one for one in asked if one is not None]
-    return sorted(found, key=lambda one: one.urgency)
+        yield [one for one in asked if one is not None]
 
 
 def _listed(run: Mapping[str, Any], pages: str) -> Waiting | None:

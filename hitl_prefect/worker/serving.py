@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import FlowRun, WorkPool
 from prefect.context import AsyncClientContext
 from prefect.flows import load_flow_from_entrypoint
 
-from hitl_prefect.inbox_page import arefresh_inbox, pages_postponed
+from hitl_prefect.inbox_page import arefresh_inbox, pages_postponed, refresh_if_cheap
 from hitl_prefect.worker.admission import Admission
 from hitl_prefect.worker.attending import Attending, RunSource
 from hitl_prefect.worker.claims import Claim
@@ -81,7 +81,7 @@ class Serving:
         limit: int,
         tell: Callable[[str], None],
     ) -> None:
-        self._tell = tell
+        self._client, self._tell = client, tell
         self._is_page_old = False
         self._waking = Waking(pool.id, tell)
         self._slots = Slots(limit, freed=self._waking.nudge)
@@ -134,12 +134,13 @@ class Serving:
         self._is_page_old = True
 
     async def _refresh_page(self) -> None:
-        """One page for all reviews that ended meanwhile: to write it costs four requests."""
+        """One page for all reviews that ended meanwhile; where thousands wait, it is read and written each minute."""
         while True:
             await asyncio.sleep(_PAGE_S)
             if self._is_page_old:
                 self._is_page_old = False
-                await arefresh_inbox()
+                if not await refresh_if_cheap(self._client):
+                    self._is_page_old = True
 
     async def _look_for_dead(self) -> None:
         while True:

@@ -53,7 +53,7 @@ def test_what_to_answer_first_comes_first():
 
 def test_the_page_is_a_table_in_business_words():
     """With a link that opens the form."""
-    page = render_page([waits(expected_loss=1234.5, people=("ada", "bob"), deadline_at=NOW)], NOW)
+    page = render_page([waits(expected_loss=1234.5, people=("ada", "bob"), deadline_at=NOW)], NOW, count=1)
 
     assert page.splitlines()[-1] == (
         "| [Open the form](http://prefect/v2/runs/flow-run/00000000-0000-0000-0000-000000000001) | ` 4711 ` | "
@@ -64,7 +64,7 @@ def test_the_page_is_a_table_in_business_words():
 def test_nothing_that_others_wrote_is_live_on_the_page():
     """Case ids, reasons and names stand in code, one row each."""
     evil = "`x` | ![](http://evil/a.png)\n<img src=http://evil>"
-    row = render_page([waits(evil, people=(evil,), reason="`odd` |")], NOW).splitlines()[-1]
+    row = render_page([waits(evil, people=(evil,), reason="`odd` |")], NOW, count=1).splitlines()[-1]
 
     shown = "`` `x` \\| ![](http://evil/a.png) <img src=http://evil> ``"
     assert row.startswith("| [Open the form](http://prefect/")
@@ -73,7 +73,7 @@ def test_nothing_that_others_wrote_is_live_on_the_page():
 
 def test_a_long_page_shows_the_first_hundred_and_the_count():
     """More would not be read."""
-    page = render_page([waits(str(number)) for number in range(5000)], NOW)
+    page = render_page([waits(str(number)) for number in range(100)], NOW, count=5000)
 
     assert "**5,000 cases wait for a person**, the 100 most urgent are shown" in page
     assert page.count("[Open the form]") == 100
@@ -81,7 +81,7 @@ def test_a_long_page_shows_the_first_hundred_and_the_count():
 
 def test_an_empty_page_says_so():
     """And since when."""
-    assert render_page([], NOW) == "**Nothing waits for a person**. As of 2026-01-02 12:00:00 UTC.\n"
+    assert render_page([], NOW, count=0) == "**Nothing waits for a person**. As of 2026-01-02 12:00:00 UTC.\n"
 
 
 @pytest.mark.parametrize(

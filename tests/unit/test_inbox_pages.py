@@ -10,7 +10,7 @@ import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
-from hitl_prefect.inbox import read_waiting
+from hitl_prefect.inbox import most_urgent, read_waiting
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -63,6 +63,13 @@ def test_5000_waiting_runs_cost_26_requests():
     server = Server(*range(5000))
 
     assert (cases(server), server.asked) == (list(range(5000)), 26)
+
+
+def test_the_most_urgent_of_thousands_are_those_that_the_whole_list_begins_with():
+    """And as many are counted."""
+    server = Server(*random.Random(1).sample(range(5000), 1000))
+
+    assert asyncio.run(most_urgent(server, at_most=100)) == (asyncio.run(read_waiting(server))[:100], 1000)
 
 
 def test_no_request_more_is_made_for_few_runs():
