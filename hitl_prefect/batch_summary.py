@@ -33,7 +33,11 @@ class BatchSummary(Frozen):
     failed: int = Field(default=0, ge=0)
     """Cases that the model could not be asked about; the next run of the batch asks again."""
     decided_before: int = Field(default=0, ge=0)
-    """Cases that had an outcome already."""
+    """Cases that had an outcome already, the next two included."""
+    rejected_before: int = Field(default=0, ge=0)
+    """Of these: rejected, or decided by the policy's fallback alone."""
+    forgotten: int = Field(default=0, ge=0)
+    """Of these: the outcome was forgotten, and nothing stands."""
     bad_lines: int = Field(default=0, ge=0)
     """Lines that tell no case, set aside."""
     cost_usd: float | None = Field(default=None, ge=0)
@@ -57,6 +61,12 @@ class BatchSummary(Frozen):
         )
 
     @property
+    def unapproved(self) -> int:
+        """Cases that nobody lets ship, whenever that was decided."""
+        by_people = self.people.get("reject", 0) + self.people.get("fallback", 0)
+        return self.over_budget + by_people + self.rejected_before + self.forgotten
+
+    @property
     def _standing(self) -> str:
         if self.ended_at is not None:
             return f"Every review is settled, the last one {utc(self.ended_at)}."
@@ -66,6 +76,8 @@ class BatchSummary(Frozen):
 _TOLD = {
     "accepted": "decided by the model alone",
     "decided_before": "had an outcome already",
+    "rejected_before": "of them: rejected, or decided by the policy alone",
+    "forgotten": "of them: forgotten",
     "reviews": "sent to people",
     "over_budget": "decided by the policy, over the day's reviews",
     "held": "held for another day, over the day's reviews",

@@ -15,6 +15,7 @@ from hitl_prefect.models import Attempt, Case, CaseId, Generation, Route, Score,
 __all__ = [
     "DECIDERS",
     "PROBES",
+    "SHIPS",
     "CaseRecord",
     "Channel",
     "Decision",
@@ -48,6 +49,9 @@ PROBES: tuple[Role, ...] = ("blind", "seeded")
 """The roles that measure the reviewing; what is said in them never ships."""
 DECIDERS: tuple[Role, ...] = ("tie_breaker", "escalated")
 """Who decides alone, and is shown what all others said."""
+SHIPS = ("accept", "approve", "edit")
+"""The decisions of outcomes that the model was sure of or a person let pass. A fallback is none: it is what the policy
+does when nobody has."""
 
 
 class FormAnswer(Frozen):

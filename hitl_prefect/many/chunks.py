@@ -18,7 +18,7 @@ from hitl_prefect.errors import BudgetSpent, HitlError
 from hitl_prefect.many.batch import Batch
 from hitl_prefect.many.choosing import choose, waits_for_the_end
 from hitl_prefect.many.drafting import draft_at
-from hitl_prefect.many.ledger import State
+from hitl_prefect.many.ledger import BEFORE, State
 from hitl_prefect.many.reviews import conclude_rest, open_chosen, open_within
 from hitl_prefect.many.storing import store_kept
 
@@ -84,6 +84,8 @@ async def _one_after_the_other(batch: Batch, waiting: Iterator[tuple[int, int]])
 _WORDS: dict[State, str] = {
     "drafted": "for people",
     "decided_before": "decided elsewhere",
+    "rejected_before": "rejected elsewhere",
+    "forgotten": "forgotten",
     "waiting": "not asked about",
 }
 
@@ -116,7 +118,7 @@ def _settle(batch: Batch, came: Sequence[tuple[int, State]]) -> dict[State, int]
     by_state: dict[State, list[int]] = defaultdict(list)
     for place, state in came:
         by_state[state].append(place)
-    for state in ("accepted", "decided_before"):
+    for state in ("accepted", *BEFORE):
         batch.ledger.settle(by_state.get(state, []), state)
     return {state: len(places) for state, places in by_state.items()}
 

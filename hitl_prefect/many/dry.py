@@ -22,14 +22,13 @@ async def foretell(batch: Batch, bad_lines: int) -> BatchSummary:
     answers = count * expected_tokens(f"{provider.name}:{provider.model}", "")
     usage = Usage(input_tokens=prompt_bytes // 4, output_tokens=answers)
     cost = cost_usd(provider.name, provider.model, usage)
-    counts = batch.ledger.counts()
     summary = BatchSummary(
         batch=batch.name,
         task=batch.wanted.task,
-        cases=sum(counts.values()),
-        decided_before=counts.get("decided_before", 0),
+        cases=sum(batch.ledger.counts().values()),
         bad_lines=bad_lines,
         cost_usd=cost,
+        **batch.ledger.counts_before(),
     )
     get_run_logger().info(
         "batch %s, dry run: %d cases, %d bad lines, %d decided before; %d would be asked about, for %s",

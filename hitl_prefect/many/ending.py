@@ -22,7 +22,7 @@ _SHOWN = 10
 def summary_of(batch: Batch, bad_lines: int, seconds: float) -> BatchSummary:
     """What the ledger says, in numbers."""
     counts = batch.ledger.counts()
-    names = ("accepted", "over_budget", "held", "failed", "decided_before")
+    names = ("accepted", "over_budget", "held", "failed")
     return BatchSummary(
         batch=batch.name,
         task=batch.wanted.task,
@@ -32,6 +32,7 @@ def summary_of(batch: Batch, bad_lines: int, seconds: float) -> BatchSummary:
         bad_lines=bad_lines,
         cost_usd=batch.ledger.cost_usd(),
         seconds=round(seconds, 3),
+        **batch.ledger.counts_before(),
         **{name: counts.get(name, 0) for name in names},
     )
 

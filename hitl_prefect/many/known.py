@@ -1,6 +1,7 @@
 """Which cases of a batch have an outcome already: one listing of the store, and a look at those that are ours."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 
 from prefect import get_run_logger
@@ -8,11 +9,12 @@ from pydantic import JsonValue
 
 from hitl_prefect.errors import CaseForgotten, ConfigError
 from hitl_prefect.many.batch import Batch
-from hitl_prefect.outcomes import Outcome, case_indexed_by, index_prefix
+from hitl_prefect.many.ledger import State
+from hitl_prefect.outcomes import SHIPS, Outcome, case_indexed_by, index_prefix
 from hitl_prefect.patience import STORE_S, patiently
 from hitl_prefect.storing import read_outcome
 
-__all__ = ["pass_over_decided"]
+__all__ = ["came_to", "find_standing", "pass_over_decided"]
 
 _AT_A_TIME = 500
 """Cases per look into the ledger."""
@@ -37,15 +39,30 @@ async def pass_over_decided(batch: Batch) -> None:
 
 
 async def _look(batch: Batch, ours: Sequence[tuple[int, str]]) -> None:
-    found = await asyncio.gather(*(_outcome(batch, case_id) for _, case_id in ours))
-    decided = [(place, one) for (place, _), one in zip(ours, found, strict=True) if one is not None]
-    for place, outcome in decided:
-        if isinstance(outcome, Outcome):
-            _check(batch, place, outcome)
-    batch.ledger.settle([place for place, _ in decided], "decided_before")
+    found = await asyncio.gather(*(find_standing(batch, case_id) for _, case_id in ours))
+    by_state: dict[State, list[int]] = defaultdict(list)
+    for (place, _), one in zip(ours, found, strict=True):
+        if isinstance(one, Outcome):
+            _check(batch, place, one)
+        if one is not None:
+            by_state[came_to(one)].append(place)
+    for state, places in by_state.items():
+        batch.ledger.settle(places, state)
 
 
-async def _outcome(batch: Batch, case_id: str) -> Outcome[JsonValue] | CaseForgotten | None:
+def came_to(standing: Outcome[JsonValue] | CaseForgotten | None) -> State:
+    """What a case has come to that was decided elsewhere; what does not stand any more was forgotten."""
+    if not isinstance(standing, Outcome):
+        return "forgotten"
+    return "decided_before" if standing.decision in SHIPS else "rejected_before"
+
+
+async def find_standing(batch: Batch, case_id: str) -> Outcome[JsonValue] | CaseForgotten | None:
+    """The outcome of a case of the batch's task, or that it was forgotten; `None` where there is none yet.
+
+    Raises:
+        StoreError: If the store refused, or stayed down.
+    """
     try:
         return await patiently(
             lambda: asyncio.to_thread(read_outcome, batch.target, batch.wanted.task, case_id), STORE_S

@@ -14,10 +14,23 @@ from hitl_prefect.errors import ConfigError
 from hitl_prefect.models import Attempt, Case, Generation
 from hitl_prefect.outcomes import Outcome
 
-__all__ = ["Kept", "Ledger", "State", "connect"]
+__all__ = ["BEFORE", "Kept", "Ledger", "State", "connect"]
 
-State = Literal["waiting", "drafted", "accepted", "opened", "over_budget", "held", "failed", "decided_before"]
+State = Literal[
+    "waiting",
+    "drafted",
+    "accepted",
+    "opened",
+    "over_budget",
+    "held",
+    "failed",
+    "decided_before",
+    "rejected_before",
+    "forgotten",
+]
 """`waiting`: not drafted yet. `drafted`: the draft is kept, and nothing has come of it yet."""
+BEFORE: tuple[State, ...] = ("decided_before", "rejected_before", "forgotten")
+"""What had an outcome already: one that ships, one that does not, and one that was forgotten."""
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -200,6 +213,12 @@ class Ledger:
     def counts(self) -> dict[str, int]:
         """How many cases are in each state."""
         return dict(self._rows.execute("SELECT state, count(*) FROM cases GROUP BY state"))
+
+    def counts_before(self) -> dict[str, int]:
+        """How many cases had an outcome already, and how many of them do not ship, as a `BatchSummary` names them."""
+        counts = self.counts()
+        before: dict[str, int] = {state: counts.get(state, 0) for state in BEFORE}
+        return {**before, "decided_before": sum(before.values())}
 
     def cost_usd(self) -> float | None:
         """What is known of what was paid; `None` where nothing is."""

@@ -25,6 +25,8 @@ _WORDS = {
     "held": "held",
     "failed": "failed",
     "decided_before": "had an outcome already",
+    "rejected_before": "had been rejected already",
+    "forgotten": "had been forgotten",
     "waiting": "not asked about yet",
 }
 

@@ -4,6 +4,7 @@ from prefect import get_run_logger
 
 from hitl_prefect.errors import OutcomeConflict
 from hitl_prefect.many.batch import Batch
+from hitl_prefect.many.known import came_to, find_standing
 from hitl_prefect.many.ledger import Kept, State
 from hitl_prefect.patience import STORE_S, patiently
 
@@ -22,5 +23,5 @@ async def store_kept(batch: Batch, kept: Kept, state: State) -> State:
         await patiently(lambda: batch.writers.put(kept), STORE_S)
     except OutcomeConflict as exc:
         get_run_logger().warning("line %d, case %s: decided elsewhere meanwhile: %s", kept.number, kept.case.id, exc)
-        return "decided_before"
+        return came_to(await find_standing(batch, kept.case.id))
     return state

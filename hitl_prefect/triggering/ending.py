@@ -7,12 +7,11 @@ from pydantic import AwareDatetime, JsonValue, computed_field
 
 from hitl_prefect.batch_summary import BatchSummary
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.outcomes import Outcome, outcome_key
+from hitl_prefect.outcomes import SHIPS, Outcome, outcome_key
 
 __all__ = ["Decided", "Ending"]
 
 _ENDED_BADLY = ("FAILED", "CRASHED", "CANCELLED")
-_SHIPS = ("accept", "approve", "edit")
 
 
 class Decided(Frozen):
@@ -42,8 +41,8 @@ class Decided(Frozen):
 
     @property
     def ships(self) -> bool:
-        """Whether the model was sure or a person let it pass; a fallback is what the policy does when nobody has."""
-        return self.decision in _SHIPS
+        """Whether the model was sure or a person let it pass."""
+        return self.decision in SHIPS
 
 
 class Ending(Frozen):
@@ -92,7 +91,7 @@ class Ending(Frozen):
             case 4:
                 return self._waits()
             case 3:
-                return "not approved: rejected, or decided by the policy alone"
+                return self._not_approved()
         return "accepted or approved"
 
     def _code_of_cases(self) -> int:
@@ -100,22 +99,33 @@ class Ending(Frozen):
         return 1 if not self.decided else 0 if all(one.ships for one in self.decided) else 3
 
     def _code_of_batch(self, batch: BatchSummary) -> int:
-        if batch.failed or self.reviews_lost:
+        if batch.failed or self.reviews_lost or not batch.cases:
             return 1
         if self.reviews_open or batch.held:
             return 4
-        unapproved = batch.over_budget + batch.people.get("reject", 0) + batch.people.get("fallback", 0)
-        return 3 if unapproved else 0
+        return 3 if batch.unapproved else 0
 
     def _failed(self) -> str:
         if self.kind in _ENDED_BADLY:
             return f"{self.state}: {self.message}" if self.message else self.state
+        if self.batch and not self.batch.cases:
+            return (
+                f"completed, and decided no case: the source has none, and {self.batch.bad_lines} lines were set aside"
+            )
         if self.batch:
             return f"{self.batch.failed} cases failed, and {self.reviews_lost} reviews; run the batch again"
         return (
             "completed, and decided no case: only a flow that calls resolve_case(), resolve_cases() or save_outcome() "
             "tells what was decided"
         )
+
+    def _not_approved(self) -> str:
+        says = "not approved: rejected, or decided by the policy alone"
+        if self.batch and self.batch.rejected_before + self.batch.forgotten:
+            return (
+                f"{says} ({self.batch.rejected_before} cases before this batch, and {self.batch.forgotten} forgotten)"
+            )
+        return says
 
     def _waits(self) -> str:
         if self.reviews_open:
