@@ -14,7 +14,7 @@ from pydantic_core import Url
 
 from hitl_prefect.errors import ConfigError
 
-__all__ = ["AllowedHosts", "allowed_hosts", "check_address", "host_of"]
+__all__ = ["AllowedHosts", "allowed_hosts", "check_address", "host_of", "is_loopback"]
 
 _VARIABLE = "HITL_ALLOWED_HOSTS"
 _PUBLIC = "public"
@@ -24,11 +24,16 @@ _Address = IPv4Address | IPv6Address
 _PLAIN = re.compile(r"(?i)https?://[^\s\\\x00-\x1f\x7f]+")
 """Without what parsers disagree about: one skips a line break or turns a backslash, and finds another host."""
 _NAME = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
-_NEVER_PUBLIC = ("internal", "intranet", "lan", "local", "localhost", "arpa")
-"""Endings of names that lead nowhere outside: `metadata.google.internal` is one."""
+_TOP_LEVEL = re.compile(r"[a-z]+|xn--[a-z0-9-]+")
+"""How public names end, whose last label is a word: `server.hitl-prod` and `redis.app_default` are none."""
+_NEVER_PUBLIC = ("arpa", "internal", "intranet", "lan", "local", "localdomain", "localhost", "corp", "home", "private")
+_OF_CLUSTERS = ("consul", "default", "pod", "svc")
+"""Endings of names that lead nowhere outside: `metadata.google.internal` is one, `server.hitl.svc` another."""
 _AZURE_WIRE_SERVER = ip_address("168.63.129.16")
 """Public by its number, and the door to the keys of a machine at Azure."""
 _NAT64 = ip_network("64:ff9b::/96")
+_GLOBAL_UNICAST = ip_network("2000::/3")
+"""The IPv6 addresses that are given out; what else there is leads inside, or wraps an IPv4 address in an old way."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,16 @@ def host_of(url: str) -> str | None:
     return parts.host.strip("[]").rstrip(".").lower() or None
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host, by name or number, is the machine that asks.
+
+    >>> is_loopback("127.0.0.2"), is_loopback("::1"), is_loopback("localhost"), is_loopback("localhost-prod.example")
+    (True, True, True, False)
+    """
+    found = _number(host)
+    return host == "localhost" if found is None else found.is_loopback
+
+
 def _network(text: str) -> IPv4Network | IPv6Network | None:
     try:
         return ip_network(text.strip("[]"), strict=False)
@@ -139,8 +154,11 @@ def _number(text: str) -> _Address | None:
 
 
 def _is_public(address: _Address) -> bool:
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
     return address.is_global and not address.is_multicast and address != _AZURE_WIRE_SERVER
 
 
 def _sounds_public(host: str) -> bool:
-    return "." in host and host.rpartition(".")[2] not in _NEVER_PUBLIC
+    _, dot, last = host.rpartition(".")
+    return bool(dot) and last not in (*_NEVER_PUBLIC, *_OF_CLUSTERS) and bool(_TOP_LEVEL.fullmatch(last))

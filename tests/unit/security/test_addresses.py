@@ -50,6 +50,24 @@ INWARDS = [
     "http://224.0.0.1/",
     "http://minio:9000/",
     "http://db.corp.internal/",
+    "http://server.hitl.svc:4200/",
+    "http://kubernetes.default.svc/",
+    "http://kubernetes.default/",
+    "http://10-0-0-7.hitl.pod/",
+    "http://server.hitl-prod/",
+    "http://redis.app_default/",
+    "http://localhost.localdomain/",
+    "http://localhost6.localdomain6/",
+    "http://redis.service.consul/",
+    "http://db.corp/",
+    "http://x.home/",
+    "http://x.private/",
+    "http://[fec0::1]/",
+    "http://[64:ff9b:1::7f00:1]/",
+    "http://[::127.0.0.1]/",
+    "http://[::ffff:0:127.0.0.1]/",
+    "http://[100::1]/",
+    "http://[2001:db8::1]/",
 ]
 """Every way to write an address inside that we know of."""
 TWO_HOSTS = [
@@ -75,7 +93,16 @@ def test_an_address_that_leads_inwards_is_refused(url):
         check_address(url, what="an image")
 
 
-@pytest.mark.parametrize("url", ["https://example.com/a.png", "http://8.8.8.8/", "https://sub.b\u00fccher.example/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/a.png",
+        "http://8.8.8.8/",
+        "https://sub.b\u00fccher.example/",
+        "https://\u4f8b\u5b50.\u4e2d\u56fd/",
+        "http://[2606:4700:4700::1111]/",
+    ],
+)
 def test_a_public_address_is_followed_unless_the_operator_lists_hosts(url, monkeypatch):
     check_address(url, what="an image")
     monkeypatch.setenv("HITL_ALLOWED_HOSTS", "s3.example.com")
