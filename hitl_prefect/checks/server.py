@@ -7,10 +7,10 @@ from prefect.settings import PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK, PREFECT_RESU
 
 from hitl_prefect.checks.finding import Check
 from hitl_prefect.checks.seen import Seen
+from hitl_prefect.hosts import is_loopback
 
 __all__ = ["is_of_this_machine", "of_server"]
 
-_LOOPBACK = ("localhost", "127.", "::1")
 _CLOCK_S = 5.0
 """Deadlines compare the server's clock with a worker's; so much apart nobody notices."""
 _OFTEN_S = 60.0
@@ -34,7 +34,7 @@ def is_of_this_machine(url: str) -> bool:
     >>> is_of_this_machine("http://127.0.0.1:4200/api"), is_of_this_machine("https://prefect.example.com/api")
     (True, False)
     """
-    return (urlsplit(url).hostname or "").startswith(_LOOPBACK)
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def _version(seen: Seen) -> Check:
@@ -52,16 +52,16 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _access(seen: Seen) -> Check:
     what = "access"
-    if seen.is_open and (where := _exposed(seen)):
+    if seen.is_open:
+        where = f"{exposed} and " if (exposed := _exposed(seen)) else ""
+        keep = "" if where else "keep it on this machine (start it without `--host`), or "
         return Check(
             what=what,
             state="warn",
-            found=f"the server {where} and asks for no password: whoever reaches it can answer every review",
-            follows="set PREFECT_SERVER_API_AUTH_STRING=user:password on the server, and PREFECT_API_AUTH_STRING here "
-            "and where workers run",
+            found=f"the server {where}asks for no password: whoever reaches it can answer every review",
+            follows=f"{keep}set PREFECT_SERVER_API_AUTH_STRING=user:password on the server, and "
+            "PREFECT_API_AUTH_STRING here and where workers run",
         )
-    if seen.is_open:
-        return Check(what=what, state="ok", found="no password; only this machine reaches the server")
     if seen.url.startswith("http:") and not is_of_this_machine(seen.url):
         return Check(
             what=what,
@@ -73,11 +73,10 @@ def _access(seen: Seen) -> Check:
 
 
 def _exposed(seen: Seen) -> str:
-    """Where others reach it; empty where only this machine does, as far as it tells."""
+    """Where others reach it; empty where it does not tell: `--host` of `prefect server start` stands in no setting."""
     if not is_of_this_machine(seen.url):
         return f"is at {seen.url}"
-    inside = not seen.listens_on or seen.listens_on.startswith(_LOOPBACK)
-    return "" if inside else f"listens on {seen.listens_on}"
+    return "" if not seen.listens_on or is_loopback(seen.listens_on) else f"listens on {seen.listens_on}"
 
 
 def _links(seen: Seen, ui: str, page: str) -> Check:
