@@ -1,6 +1,7 @@
 """Checks of stores: is one there, does it let one writer win, do all workers see the same."""
 
 import asyncio
+import re
 import time
 from typing import Literal
 
@@ -28,7 +29,7 @@ async def of_store(name: str, *, workers: int = 0) -> Check:
         name: `folder:` path, `s3://` URL, or the name of a saved block.
         workers: How many workers are online: several may stand on several machines.
     """
-    what = f"store {name}"
+    what = f"store {_shown(name)}"
     try:
         store = await store_of(name)
         if not isinstance(store, RawStore):
@@ -47,6 +48,23 @@ async def of_store(name: str, *, workers: int = 0) -> Check:
         return Check(what=what, state="warn", found=found, follows="synchronise both with NTP: at 900 s it refuses us")
     state: Literal["ok", "warn"] = "ok" if capability.create == "atomic" else "warn"
     return Check(what=what, state=state, found=found, follows="" if state == "ok" else capability.follows)
+
+
+def _shown(name: str) -> str:
+    """A store's name without what somebody may have put into its URL: keys before the bucket, or in the query.
+
+    >>> _shown("s3://key:secret@bucket/prefix?token=secret"), _shown("folder:outcomes")
+    ('s3://bucket/prefix', 'folder:outcomes')
+    """
+    scheme, url, rest = name.partition("://")
+    if not url:
+        return name
+    place = re.split(r"[?#]", rest)[0]
+    if re.match(r"[^/]*[:@]", place):
+        # A secret key may hold a slash; one that no `@` ends is not told from a bucket.
+        _, at, place = place.rpartition("@")
+        place = place if at else "…"
+    return f"{scheme}://{place}"
 
 
 def _ahead_s(store: RawStore) -> float:

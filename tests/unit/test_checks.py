@@ -158,6 +158,25 @@ async def test_a_folder_is_no_store_for_several_workers(tmp_path):
     assert (several.state, "use a bucket" in several.follows) == ("warn", True)
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("s3://AKIAXX:s3cr3t@bucket", "store s3://bucket"),
+        ("s3://AKIAXX:s3c/r3t@bucket/prefix?secret=s3cr3t", "store s3://bucket/prefix"),
+        ("s3://bucket?endpoint_url=http://AKIAXX:s3cr3t@minio:9000", "store s3://bucket"),
+        ("s3://bucket/a@b#s3cr3t", "store s3://bucket/a@b"),
+        ("s3://AKIAXX:s3c?r3t@bucket", "store s3://…"),
+        ("s3://AKIAXX:s3cr3t", "store s3://…"),
+    ],
+)
+async def test_what_somebody_put_into_a_store_s_url_is_not_shown(name, what):
+    """Reports are pasted into tickets; a key that stands in a URL is refused anyway."""
+    check = await of_store(name)
+
+    assert (check.what, check.state) == (what, "fail")
+    assert not any(part in check.model_dump_json() for part in ("AKIA", "s3c", "r3t"))
+
+
 def test_what_is_to_be_done_stands_below_what_was_found_and_no_name_forges_a_line():
     """Readable without colour."""
     checks = [
