@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from hitl_prefect.checks import Check, acheck_all
-from hitl_prefect.cli.printing import AsJson, print_json, say
-from hitl_prefect.inert import visible
+from hitl_prefect.cli.printing import AsJson, one_line, print_json, say
 
 __all__ = ["doctor"]
 
@@ -29,7 +28,7 @@ async def doctor(*store: str, json: AsJson = False) -> int:
 
 
 def _told(checks: Sequence[Check]) -> str:
-    width = max(len(_line(check.what)) for check in checks)
+    width = max(len(one_line(check.what)) for check in checks)
     lines = [line for check in checks for line in _lines(check, width)]
     count = Counter(check.state for check in checks)
     ends = [
@@ -41,10 +40,5 @@ def _told(checks: Sequence[Check]) -> str:
 
 def _lines(check: Check, width: int) -> list[str]:
     """One line for what was found, and one for what to do about it."""
-    found = f"{_MARKS[check.state]}  {_line(check.what).ljust(width)}  {_line(check.found)}"
-    return [found, f"{' ' * (width + 8)}-> {_line(check.follows)}"] if check.follows else [found]
-
-
-def _line(text: str) -> str:
-    # Whatever names somebody gave: else one could forge the lines below it.
-    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+    found = f"{_MARKS[check.state]}  {one_line(check.what).ljust(width)}  {one_line(check.found)}"
+    return [found, f"{' ' * (width + 8)}-> {one_line(check.follows)}"] if check.follows else [found]

@@ -14,7 +14,18 @@ from hitl_prefect.inert import visible, visible_json
 if TYPE_CHECKING:
     from hitl_prefect.reading import Unreadable
 
-__all__ = ["AsJson", "print_json", "progress", "say", "say_aside", "say_markdown", "say_unreadable", "table", "write"]
+__all__ = [
+    "AsJson",
+    "one_line",
+    "print_json",
+    "progress",
+    "say",
+    "say_aside",
+    "say_markdown",
+    "say_unreadable",
+    "table",
+    "write",
+]
 
 AsJson = Annotated[bool, Parameter(name="--json", negative=())]
 """Print JSON instead of text for people."""
@@ -78,6 +89,15 @@ def progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
         write("\r\x1b[K", aside=True)
 
 
+def one_line(text: str) -> str:
+    r"""Text that somebody else wrote as one line, which forges none below it.
+
+    >>> print(one_line("c1\n0 findings.\x1b[2J"))
+    c1\n0 findings.\x1b[2J
+    """
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def table(rows: Sequence[Mapping[str, object]]) -> str:
     r"""Rows as aligned columns under their names; no line is cut, and a line break is written out.
 
@@ -96,6 +116,4 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    # A row is one line, whatever somebody typed: else a name could forge the rows below it.
-    shown = f"{value:.2f}" if isinstance(value, float) else visible(str(value))
-    return shown.replace("\n", "\\n").replace("\t", "\\t")
+    return f"{value:.2f}" if isinstance(value, float) else one_line(str(value))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from hitl_prefect.cli.printing import AsJson, print_json, progress, say, say_aside, table
+from hitl_prefect.cli.printing import AsJson, one_line, print_json, progress, say, say_aside, table
 from hitl_prefect.configured import store_of
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.inert import visible
@@ -67,8 +67,8 @@ def _tell(found: Verification) -> None:
     for chain in found.ledger:
         say(_ledger_line(chain))
     for one in found.forgotten:
-        by, why = visible(one.by), visible(one.reason)
-        say(f"Forgotten: {one.key}, on {one.forgotten_at:%Y-%m-%d} by {by}: {why}")
+        key, by, why = one_line(one.key), one_line(one.by), one_line(one.reason)
+        say(f"Forgotten: {key}, on {one.forgotten_at:%Y-%m-%d} by {by}: {why}")
     if found.unsealed:
         say_aside(f"Not sealed yet: {counted(found.unsealed, 'outcome')}.")
     if found.unchecked:

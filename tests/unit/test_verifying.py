@@ -6,6 +6,7 @@ import pytest
 
 from hitl_prefect.canonical import sha256_of
 from hitl_prefect.cli import app, main
+from hitl_prefect.forgetting import Wish, forget
 from hitl_prefect.outcomes import Review, Settlement, outcome_key
 from hitl_prefect.policy import Policy
 from hitl_prefect.signatures import statement_of
@@ -283,3 +284,16 @@ def test_what_cannot_be_checked_fails_with_what_to_mend(store, tmp_path, capsys,
         main(["verify", f"folder:{tmp_path / store_name}", *given])
 
     assert (left.value.code, says in capsys.readouterr().err) == (1, True)
+
+
+def test_a_forged_tombstone_takes_no_terminal_and_forges_no_line(store, capsys):
+    """What it holds was written by whoever could write to the store."""
+    key = put(store, an_outcome())
+    forget(store, Wish(task="invoices", case="c1", by="dpo", reason="ticket 7", at=NOON))
+    forged = json.loads(store.get(key)) | {"key": f"{key}\x1b[2J\nAll is well.", "reason": "none\nAll is well."}
+    (store.root / key).write_text(json.dumps(forged))
+    app(["verify", store.url])
+    said = capsys.readouterr().out
+
+    assert key in said
+    assert ("\x1b" in said, "All is well." in said.splitlines()) == (False, False), said
