@@ -1,7 +1,7 @@
 """The files of a user's own project: in the wheel as data, in a checkout beside the package."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from hitl_prefect.errors import ConfigError
@@ -69,18 +69,21 @@ def _below(place: Path) -> Iterator[Path]:
 
 
 def _refuse_others(folder: Path, files: dict[str, Path]) -> None:
-    """Raise where the folder holds anything that is not ours."""
+    """Raise where the folder holds anything that is not ours, or that ours would be written through."""
+    above = {str(parent) for path in files for parent in PurePosixPath(path).parents}
     for top in folder.iterdir() if folder.exists() else ():
-        if top.name.startswith(".") and not any(path.split("/")[0] == top.name for path in files):
+        is_hidden = top.name.startswith(".")
+        if is_hidden and top.name not in above | files.keys():
             continue
         for path in [top, *top.rglob("*")]:
-            if not _may_stay(path, files.get(path.relative_to(folder).as_posix()), hidden=top.name.startswith(".")):
+            name = path.relative_to(folder).as_posix()
+            if not _may_stay(path, files.get(name), may_be_others=is_hidden and name not in above):
                 raise _in_the_way(path)
 
 
-def _may_stay(path: Path, source: Path | None, *, hidden: bool) -> bool:
+def _may_stay(path: Path, source: Path | None, *, may_be_others: bool) -> bool:
     if source is None:
-        return hidden or (path.is_dir() and not path.is_symlink())
+        return may_be_others or (path.is_dir() and not path.is_symlink())
     return path.is_file() and not path.is_symlink() and path.read_bytes() == source.read_bytes()
 
 

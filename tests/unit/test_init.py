@@ -90,6 +90,8 @@ def test_a_second_time_changes_nothing(project):
     """What is the same is left alone; a folder of Git and a virtual environment may be there."""
     (project / ".git").mkdir()
     (project / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (project / ".venv").symlink_to(project.parent)
+    (project / ".github" / "CODEOWNERS").symlink_to("../README.md")
     before = files_in(project)
     again = lay_out(project)
 
@@ -122,11 +124,12 @@ def test_a_file_in_the_way_is_named_and_nothing_is_written(tmp_path, mine):
     assert files_in(tmp_path) == {mine: b"mine\n"}
 
 
-def test_a_link_in_the_way_is_not_followed(tmp_path):
-    """Else a file elsewhere would be written to."""
+@pytest.mark.parametrize("ours", ["flows", ".github", ".github/workflows", ".gitignore"])
+def test_a_link_in_the_way_is_not_followed(tmp_path, ours):
+    """Else a file elsewhere would be written to; hidden or not."""
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "project").mkdir()
-    (tmp_path / "project" / "flows").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "project" / ours).parent.mkdir(parents=True)
+    (tmp_path / "project" / ours).symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(ConfigError, match="stands in the way"):
         lay_out(tmp_path / "project")
