@@ -1,10 +1,11 @@
 """Start a run of a deployment, once however often it is asked for."""
 
+import json
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.utilities.asyncutils import run_coro_as_sync
@@ -19,6 +20,8 @@ from hitl_prefect.ui import arun_url
 __all__ = ["Started", "astart_run", "start_run"]
 
 _REFUSED = (400, 409, 422)
+_TEMPLATE = "__prefect_kind"
+_ABSENT = object()
 
 
 class Started(Frozen):
@@ -44,7 +47,8 @@ async def astart_run(
         typed: The same as text that somebody typed: a parameter that takes text gets it as it stands, any other one
             reads it as JSON.
         idempotency_key: Names what is asked for, such as a commit: asked for again it is the same run, among all
-            deployments of the flow.
+            deployments of the flow. With other parameters than it stands for, the deployment's own included, it is
+            refused.
 
     Raises:
         ConfigError: If there is no such deployment, its flow does not take these parameters, or the key stands for a
@@ -62,7 +66,8 @@ async def astart_run(
             if exc.response.status_code not in _REFUSED:
                 raise
             raise ConfigError(f"deployment {deployment!r} was not started: {_reason(exc)}") from None
-        _check_same(idempotency_key, run.id, run.parameters, given)
+        if idempotency_key:
+            _check_same(idempotency_key, run, given=given, standing=found.parameters)
         return Started(run_id=run.id, name=run.name, url=await arun_url(run.id))
 
 
@@ -100,10 +105,21 @@ def _reason(exc: PrefectHTTPStatusError) -> str:
         return f"the server answered {exc.response.status_code}"
 
 
-def _check_same(key: str | None, run_id: UUID, has: Mapping[str, Any], given: Mapping[str, JsonValue]) -> None:
-    """Prefect gives the run of a known key back whatever else is asked for."""
-    if others := sorted(name for name, value in given.items() if key and has.get(name) != value):
+def _check_same(key: str, run: FlowRun, *, given: Mapping[str, JsonValue], standing: Mapping[str, JsonValue]) -> None:
+    """Prefect gives the run of a known key back whatever else is asked for, and whichever of the flow's deployments.
+
+    Args:
+        key: The idempotency key.
+        run: What Prefect gave back.
+        given: The parameters that are asked for.
+        standing: The deployment's own parameters, which hold where none is given.
+    """
+    # What the server renders, such as a variable, is other text in the run; nobody here can tell what.
+    rendered = {name for name, value in standing.items() if name not in given and _TEMPLATE in json.dumps(value)}
+    wanted = {**standing, **given}
+    names = sorted({*run.parameters, *wanted} - rendered)
+    if others := [name for name in names if run.parameters.get(name, _ABSENT) != wanted.get(name, _ABSENT)]:
         raise ConfigError(
-            f"idempotency key {key!r} stands for flow run {run_id}, which was started with other parameters "
+            f"idempotency key {key!r} stands for flow run {run.id}, which was started with other parameters "
             f"({', '.join(others)}): give this one another key"
         )

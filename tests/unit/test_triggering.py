@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from prefect.client.schemas.objects import FlowRun
 
 from hitl_prefect.batch_summary import BatchSummary
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.triggering.ending import Decided, Ending
+from hitl_prefect.triggering.starting import _check_same
 from hitl_prefect.triggering.typed import read_parameters
 
 RUN = UUID(int=7)
@@ -139,3 +141,30 @@ def test_a_mistake_in_a_parameter_is_named(typed, says):
     """Before anything is started."""
     with pytest.raises(ConfigError, match=says):
         read_parameters(typed, SCHEMA)
+
+
+VARIABLE = {"__prefect_kind": "workspace_variable", "variable_name": "store"}
+
+
+@pytest.mark.parametrize(
+    ("given", "standing", "others"),
+    [
+        ({"prompt": "a", "policy": "lax"}, {}, ""),
+        ({"prompt": "a"}, {"policy": "lax"}, ""),
+        ({"prompt": "a", "policy": "lax"}, {"policy": "strict"}, ""),
+        ({"prompt": "a"}, {}, "policy"),
+        ({"prompt": "a"}, {"policy": "strict"}, "policy"),
+        ({"prompt": "a", "policy": "lax", "case_id": None}, {}, "case_id"),
+        ({"prompt": "b"}, {"policy": "strict"}, "policy, prompt"),
+        ({"prompt": "a"}, {"policy": VARIABLE}, ""),
+    ],
+)
+def test_a_key_stands_for_all_parameters_of_its_run(given, standing, others):
+    """Also for those that are not given this time; what the server renders is not compared."""
+    run = FlowRun(flow_id=RUN, parameters={"prompt": "a", "policy": "lax"})
+    if not others:
+        _check_same("commit-1", run, given=given, standing=standing)
+        return
+
+    with pytest.raises(ConfigError, match=rf"'commit-1' stands for flow run {run.id}, .* \({others}\): give"):
+        _check_same("commit-1", run, given=given, standing=standing)
