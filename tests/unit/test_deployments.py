@@ -49,6 +49,14 @@ def test_every_flow_is_deployed_once_under_its_own_name():
     assert [one["name"] for one in deployments()] == [flow_of(one).name for one in deployments()]
 
 
+def test_the_guide_says_when_to_run_every_deployment():
+    """In the table of docs/deploying.md."""
+    rows = [line for line in (ROOT / "docs" / "deploying.md").read_text("utf-8").splitlines() if line.startswith("| `")]
+    told = {name for row in rows for name in re.findall("`([a-z-]+)`", row.split("|")[1])}
+
+    assert {one["name"] for one in deployments()} - told == set()
+
+
 @pytest.mark.parametrize("one", [*ALL, pytest.param(yaml.safe_load(OWN.read_text())["deployments"][0], id="own")])
 def test_nothing_is_said_that_prefect_would_pass_over(one):
     """Prefect ignores a key that it does not know: a misspelt limit would not limit."""
