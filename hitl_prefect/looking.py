@@ -29,6 +29,8 @@ class Seen(NamedTuple):
     findings: tuple[Finding, ...] = ()
     states: tuple[SignatureState, ...] = ()
     tombstone: Tombstone | None = None
+    is_gone: bool = False
+    """Whether nothing stood under the key when it was read, whatever a listing says."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ class Look:
         try:
             body = self.store.get(entry.key)
         except ObjectMissing:
-            # Where a manifest names it too, the ledger tells.
+            # Where a manifest names it too, `Ledger.missing` tells.
             told = () if entry.key in self.ledger.sealed else (f"{index} names it, and {_NOT_THERE}",)
-            return _found(entry.key, *told)
+            return _found(entry.key, *told)._replace(is_gone=True)
         except ConfigError as exc:
             return _found(index, f"it names no outcome: {exc}")
         except StoreError as exc:
@@ -64,6 +66,8 @@ class Look:
         """At an outcome that no index entry names."""
         try:
             changed = self._ledgers_problem(key, self.store.get(key)) if key in self.ledger.sealed else ()
+        except ObjectMissing:
+            return _found(key, _UNNAMED)._replace(is_gone=True)
         except StoreError as exc:
             changed = (_unless_down(exc),)
         return _found(key, _UNNAMED, *changed)

@@ -99,15 +99,19 @@ def verify_store(
     ledger = read_ledger(store, task=task, keys=ledger_keys, heads=heads)
     outcomes = set(store.keys(outcome_prefix(task)))
     look = Look(store, {**policies, **_with_their_bars(store, policies, task)}, ledger, tuple(ledger_keys))
-    named, findings, states = set[str](), list[Finding](), Counter[SignatureState]()
+    named, gone, findings, states = set[str](), set[str](), list[Finding](), Counter[SignatureState]()
     forgotten: list[Tombstone] = []
     for seen in _in_threads(look.at_case, store.keys(index_prefix(task)), on_progress):
         named.add(seen.key)
         findings += seen.findings
         states.update(seen.states)
         forgotten += [seen.tombstone] if seen.tombstone else []
+        gone |= {seen.key} if seen.is_gone else set()
     for seen in _in_threads(look.at_unnamed, sorted(outcomes - named)):
         findings += seen.findings
+        gone |= {seen.key} if seen.is_gone else set()
+    # What is listed does not stand there for sure: a link that leads nowhere, or what was deleted meanwhile.
+    outcomes -= gone
     findings += _half_forgotten(store, task, forgotten)
     findings += [*ledger.missing(outcomes), *ledger.added(outcomes), *(ledger.without(outcomes) if ledger_keys else ())]
     return Verification(

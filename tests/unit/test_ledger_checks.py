@@ -59,6 +59,22 @@ def test_an_outcome_that_was_removed_is_found_also_without_its_index_entry(store
     assert with_entry == [(f"{FRIDAY}c1.json", "it is gone: manifest 1 of its task names it")]
 
 
+def test_an_outcome_that_is_listed_and_gone_when_it_is_read_is_found(store):
+    """A link that leads nowhere, or a deletion between the two; with and without an index entry."""
+    for name in ("c1", "c2"):
+        path = store.root / f"{FRIDAY}{name}.json"
+        path.unlink()
+        path.symlink_to("/nowhere")
+    (store.root / index_key("invoices", "c2")).unlink()
+    found = verify_store(store, {})
+
+    assert [(one.key, one.problem) for one in found.findings if "no index entry" not in one.problem] == [
+        (f"{FRIDAY}c1.json", "it is gone: manifest 1 of its task names it"),
+        (f"{FRIDAY}c2.json", "it is gone: manifest 1 of its task names it"),
+    ]
+    assert found.outcomes == 1
+
+
 def test_an_outcome_that_was_added_to_a_sealed_day_is_found(store):
     """With an index entry, as an honest writer makes it; also to a day that had no outcome."""
     put(store, "x1")
