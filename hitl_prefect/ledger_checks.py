@@ -95,7 +95,7 @@ class Ledger:
         seen = [self._seen(task, link, keys) for link in links]
         chain = Chain(
             task=task,
-            manifests=len(seen),
+            manifests=sum(one.sha256 is not None for one in seen),
             signed=sum(one.is_signed for one in seen),
             sealed=sum(one.sealed for one in seen),
             late=sum(one.late for one in seen),

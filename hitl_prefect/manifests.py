@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from hitl_prefect.errors import ObjectMissing, StoreError
 from hitl_prefect.frozen import Frozen, record_schema
 from hitl_prefect.models import Sha256, TaskName
-from hitl_prefect.numbered import newest_number, numbered_key, numbered_prefix
+from hitl_prefect.numbered import numbered_key, numbered_keys, numbered_prefix
 from hitl_prefect.outcomes import outcome_prefix
 from hitl_prefect.protocols import Store
 from hitl_prefect.signing import SignedRecord
@@ -98,7 +98,7 @@ def ledger_tasks(store: Store) -> list[str]:
 
 
 def read_chain(store: Store, task: str) -> Iterator[Link]:
-    """The manifests of a task from the first to the last, one in memory at a time; a gap is a link without manifest.
+    """The manifests of a task from the first to the last, one in memory at a time; a gap is one link without manifest.
 
     A manifest that was changed is told from by the one that follows it: of the last, only its signature tells.
 
@@ -106,8 +106,7 @@ def read_chain(store: Store, task: str) -> Iterator[Link]:
         StoreUnavailable: If the store is down.
     """
     before: Link | None = None
-    for key in _places(store, task):
-        link = _link(store, key, before)
+    for link in _links(store, task):
         if before is not None:
             yield _judged(before, link)
         before = link
@@ -120,16 +119,28 @@ def manifest_schema() -> dict[str, Any]:
     return record_schema(Manifest)
 
 
-def _places(store: Store, task: str) -> list[str]:
-    """Every key from the first to the highest number, whether something stands there or not."""
-    return [manifest_key(task, number) for number in range(1, newest_number(store, _KIND, task) + 1)]
+def _links(store: Store, task: str) -> Iterator[Link]:
+    """What is listed, and each gap before it: whoever puts something under a number far away adds one link."""
+    before, expected = None, 1
+    for number, key in numbered_keys(store, _KIND, task).items():
+        if number > expected:
+            before = _gap(task, expected, number - 1)
+            yield before
+        before = _link(store, key, before)
+        yield before
+        expected = number + 1
+
+
+def _gap(task: str, first: int, last: int) -> Link:
+    what = "this manifest is missing" if first == last else f"manifests {first} to {last} are missing"
+    return Link(manifest_key(task, first), None, problems=(f"{what}, and later ones are there",))
 
 
 def _link(store: Store, key: str, before: Link | None) -> Link:
     try:
         body = store.get(key)
     except ObjectMissing:
-        return Link(key, None, problems=("this manifest is missing, and later ones are there",))
+        return Link(key, None, problems=("this manifest is listed, and nothing stands there",))
     except StoreError as exc:
         if exc.retryable:
             raise

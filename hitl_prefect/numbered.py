@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hitl_prefect.errors import OutcomeConflict
 from hitl_prefect.protocols import Store
 
-__all__ = ["TRIES", "newest_number", "numbered_key", "numbered_prefix", "put_from"]
+__all__ = ["TRIES", "newest_number", "numbered_key", "numbered_keys", "numbered_prefix", "put_from"]
 
 TRIES = 5
 """So many writers of one task may end at the same moment."""
@@ -32,11 +32,18 @@ def numbered_key(kind: str, task: str, number: int) -> str:
     return f"{numbered_prefix(kind, task)}{number:06d}.json"
 
 
-def newest_number(store: Store, kind: str, task: str) -> int:
-    """The number of the newest; 0 where there is none. Objects that have no number do not count."""
+def numbered_keys(store: Store, kind: str, task: str) -> dict[int, str]:
+    """The keys of a task's objects by their numbers, lowest first; objects that have no number do not count."""
     prefix = numbered_prefix(kind, task)
-    found = (_NUMBERED.fullmatch(key.removeprefix(prefix)) for key in store.keys(prefix))
-    return max((int(one.group(1)) for one in found if one), default=0)
+    found = ((key, _NUMBERED.fullmatch(key.removeprefix(prefix))) for key in store.keys(prefix))
+    by_number = {int(one.group(1)): key for key, one in found if one}
+    # Somebody may write a number with more zeros: of two such keys the one that we write is listed last, and counts.
+    return {number: by_number[number] for number in sorted(by_number) if number > 0}
+
+
+def newest_number(store: Store, kind: str, task: str) -> int:
+    """The number of the newest; 0 where there is none."""
+    return max(numbered_keys(store, kind, task), default=0)
 
 
 def put_from(store: Store, kind: str, task: str, number: int, body: Callable[[int], bytes]) -> int | None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from hitl_prefect.errors import StoreUnavailable
+from hitl_prefect.manifests import manifest_key
 from hitl_prefect.outcomes import index_key
 from hitl_prefect.sealing import seal
 from hitl_prefect.signing import public_key_of
@@ -121,7 +122,35 @@ def test_manifests_that_were_exchanged_are_found(store):
 def test_a_manifest_that_was_removed_from_the_middle_is_found(store):
     (store.root / FIRST).unlink()
 
-    assert said(store)[0] == ("000001.json", "this manifest is missing")
+    assert findings(store)[0] == (FIRST, "this manifest is missing, and later ones are there")
+
+
+@pytest.mark.parametrize("name", ["00300000.json", "999999999999.json"])
+def test_many_manifests_that_are_missing_are_one_finding(store, name):
+    """Somebody put one under a number far away: its key alone must not cost memory or hours."""
+    stray = f"ledger/v1/task=invoices/{name}"
+    (store.root / stray).write_text("x")
+    last = int(name.removesuffix(".json")) - 1
+
+    assert findings(store) == [
+        (manifest_key("invoices", 3), f"manifests 3 to {last} are missing, and later ones are there"),
+        (stray, "it is no manifest: 1 fields do not fit"),
+    ]
+
+
+def test_a_manifest_that_is_listed_and_gone_when_it_is_read_is_found(store):
+    (store.root / SECOND).unlink()
+    (store.root / SECOND).symlink_to("/nowhere")
+
+    assert findings(store)[0] == (SECOND, "this manifest is listed, and nothing stands there")
+
+
+def test_only_numbers_from_one_are_places_of_a_ledger(store):
+    """Of two ways to write a number the one that we write counts."""
+    for name in ("000000.json", "0000001.json", "notes.json"):
+        (store.root / f"ledger/v1/task=invoices/{name}").write_text("x")
+
+    assert findings(store) == []
 
 
 def test_an_outcome_taken_out_of_its_manifest_too_is_found(store):
@@ -220,7 +249,14 @@ def test_a_folder_in_the_place_of_a_manifest_is_a_finding(store):
     (store.root / FIRST).unlink()
     (store.root / FIRST).mkdir()
 
-    assert (FIRST, f"{FIRST!r} in {store.url}: Is a directory") in findings(store)
+    assert (FIRST, "this manifest is missing, and later ones are there") in findings(store)
+
+
+def test_a_manifest_that_cannot_be_read_is_a_finding(store):
+    (store.root / FIRST).unlink()
+    (store.root / FIRST).symlink_to(store.root / SECOND / "x")
+
+    assert (FIRST, f"{FIRST!r} in {store.url}: Not a directory") in findings(store)
 
 
 def test_a_manifest_that_cannot_be_read_for_now_is_no_finding(store):
