@@ -9,10 +9,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter, ValidationError
+
 from hitl_prefect.days import Day, days_of
 from hitl_prefect.errors import ConfigError, OutcomeConflict, StoreError
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.manifests import Link, Manifest, SealedObject, read_chain
+from hitl_prefect.models import TaskName
+from hitl_prefect.outcomes import outcome_prefix
 from hitl_prefect.protocols import Store
 from hitl_prefect.reading import Unreadable, read_stored
 
@@ -25,6 +29,7 @@ _AT_MOST = 10_000
 """Outcomes of one manifest: 2 MB of it, and some 10 MB while it is read."""
 _GRACE = timedelta(hours=1)
 """A day is sealed once it is over for so long: an outcome whose store was away for a moment is not late yet."""
+_TASK = TypeAdapter[str](TaskName)
 _TRIES = 5
 """As many sealers of one task at the same moment as nobody schedules."""
 
@@ -49,7 +54,7 @@ class Sealing(Frozen):
 
     manifests: tuple[Sealed, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
-    """Outcomes that were not sealed, since nobody could read them."""
+    """Outcomes that were not sealed, since nobody could read them, and folders that are of no task."""
 
 
 def seal(
@@ -79,11 +84,15 @@ def seal(
     sealed, unreadable, broken = list[Sealed](), list[Unreadable](), list[StoreError]()
     for name, days in groupby(days_of(store, task), key=lambda day: day.task):
         over = [day for day in days if day.date is not None and day.date < until]
-        if name and over:
-            try:
-                sealed += _Chain(store, name, key, unreadable).seal(over, dry_run=dry_run)
-            except _Broken as exc:
-                broken.append(exc)
+        if not name or not over:
+            continue
+        if not _is_task(name):
+            unreadable.append(_stray(name))
+            continue
+        try:
+            sealed += _Chain(store, name, key, unreadable).seal(over, dry_run=dry_run)
+        except _Broken as exc:
+            broken.append(exc)
     if broken:
         raise StoreError("; ".join(map(str, broken)))
     return Sealing(manifests=tuple(sealed), unreadable=tuple(unreadable))
@@ -157,6 +166,18 @@ class _Chain:
         self._newest_day = max(self._newest_day, manifest.day)
         self._number, self._head = manifest.number, manifest.sha256
         self._is_signed = manifest.signature is not None
+
+
+def _is_task(name: str) -> bool:
+    try:
+        return bool(_TASK.validate_python(name))
+    except ValidationError:
+        return False
+
+
+def _stray(name: str) -> Unreadable:
+    problem = f"{name!r} is no name of a task: something else put it there, and nothing of it is sealed"
+    return Unreadable(key=outcome_prefix(name), problem=problem)
 
 
 def _told(manifest: Manifest) -> Sealed:

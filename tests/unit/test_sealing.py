@@ -125,6 +125,34 @@ def test_an_outcome_that_is_gone_when_it_is_read_is_named_and_the_others_are_sea
     assert [(one.day, one.outcomes) for one in done.manifests] == [("2026-01-02", 2), ("2026-01-03", 1)]
 
 
+def test_a_folder_of_no_task_is_named_and_the_others_are_sealed(unsealed):
+    """Anybody who can write to the store can put one there."""
+    stray = unsealed.root / "outcomes/v1/task=Bad/dt=2020-01-01/x.json"
+    stray.parent.mkdir(parents=True)
+    stray.write_text("{}")
+    done = seal(unsealed)
+
+    assert done.unreadable == (
+        Unreadable(
+            key="outcomes/v1/task=Bad/",
+            problem="'Bad' is no name of a task: something else put it there, and nothing of it is sealed",
+        ),
+    )
+    assert [(one.day, one.outcomes) for one in done.manifests] == [("2026-01-02", 2), ("2026-01-03", 1)]
+    assert findings(unsealed)[0][0] == "outcomes/v1/task=Bad/dt=2020-01-01/x.json"
+
+
+def test_a_manifest_of_a_number_far_away_stops_its_task_at_once(store):
+    """It is one gap, however many numbers it spans."""
+    (store.root / manifest_key("invoices", 999_999_999_999)).write_bytes(store.get(SECOND))
+    put(store, "b1")
+    put(store, "m1", task="mail")
+
+    with pytest.raises(StoreError, match=r"000003\.json.*manifests 3 to 999999999998 are missing, and later ones are"):
+        seal(store)
+    assert manifest_key("mail", 1) in store.keys("ledger/")
+
+
 class Overtaken(FolderStore):
     """Before it writes a manifest somebody else has written that number, about outcomes of another day."""
 
