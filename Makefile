@@ -9,7 +9,7 @@ ALL_TESTS := $(IN_TWO) tests/unit tests/wire tests/contract hitl_prefect && \
   $(IN_TWO) tests/prefect tests/browser tests/docs tests/benchmarks
 WORKFLOWS := $(wildcard hitl_prefect/data/init/.github/workflows/*.yml deployments/github/*.yml .github/workflows/*.yml)
 # A kustomization is for kubectl, and no resource of the cluster.
-MANIFESTS := $(filter-out %/kustomization.yaml,$(wildcard deployments/kubernetes/*.yaml))
+MANIFESTS := $(filter-out %/kustomization.yaml,$(wildcard deployments/kubernetes/*.yaml deployments/kubernetes/*/*.yaml))
 # --without-pip and pip's own --python: Debian ships venv without ensurepip.
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --constraint constraints.txt
 

@@ -103,9 +103,7 @@ def private_key(name: str) -> Ed25519PrivateKey:
             f"no key of {visible(name)!r} in {path.parent}: make one with `hitl keys make {visible(name)}` and have "
             "its line added to the policy's reviewer_keys, or name the reviewer whose key you hold with --reviewer"
         ) from None
-    # Windows has no such modes: there a user's folder is the user's own.
-    if os.name == "posix" and stat.S_IMODE(state.st_mode) & 0o077:
-        raise ConfigError(f"others can read the key {path}: `chmod 600 {path}`, and make a new one if they have")
+    _check_mode(path, state)
     return _opened(path, state.st_mtime_ns)
 
 
@@ -151,6 +149,30 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as exc:
         raise ConfigError(f"the key {path} cannot be read: {exc.strerror}") from exc
+
+
+def _check_mode(path: Path, state: os.stat_result) -> None:
+    # Windows has no such modes: there a user's folder is the user's own.
+    if os.name != "posix":
+        return
+    own = state.st_uid == os.geteuid()
+    if _is_open(state.st_mode, own=own):
+        mend = f"`chmod 600 {path}`" if own else "let its owner take the permissions of all others away"
+        raise ConfigError(f"others can read the key {path}: {mend}, and make a new one if they have")
+
+
+def _is_open(mode: int, *, own: bool) -> bool:
+    """Whether a key file is open to more users than it must be.
+
+    A mounted Secret of Kubernetes belongs to root, and a process reads it through its group: a group may use what is
+    not the process's own.
+
+    >>> [_is_open(0o440, own=own) for own in (True, False)]
+    [True, False]
+    >>> [_is_open(0o444, own=own) for own in (True, False)]
+    [True, True]
+    """
+    return bool(stat.S_IMODE(mode) & (0o077 if own else 0o007))
 
 
 def _write_own(path: Path, body: bytes) -> None:

@@ -119,6 +119,7 @@ def test_every_image_is_pinned_and_ours_is_of_this_version():
     used = {one["image"] for one in compose}
     used |= {one["work_pool"]["job_variables"]["image"] for kind in KINDS[1:] for one in deployments(kind)}
     used |= {f"{image['newName']}:{image['newTag']}" for image in manifest["images"]}
+    used |= {seal_pod()["containers"][0]["image"]}
     used |= set(re.findall(r"^FROM (\S+)", (FOLDER / "Dockerfile").read_text(), re.MULTILINE))
     ours = {image for image in used if re.search(r"(^|/)hitl:", image)}
 
@@ -133,6 +134,24 @@ def test_the_image_runs_as_nobody_in_particular():
     run_as = {one["spec"]["template"]["spec"]["securityContext"]["runAsUser"] for one in workloads}
 
     assert (users, run_as) == (["10001"], {10001})
+
+
+def seal_pod():
+    """What seals a ledger with a key, where somebody wants that."""
+    manifest = yaml.safe_load((FOLDER / "kubernetes" / "ledger" / "seal.yaml").read_text())
+    return manifest["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+
+
+def test_the_key_of_the_ledger_is_read_by_one_pod_through_its_group():
+    """Secrets are root's: without a group our user cannot read one that is closed to others."""
+    pod, keys = seal_pod(), {"name": "keys", "secret": {"secretName": "ledger-key", "defaultMode": 0o400}}
+    (container,) = pod["containers"]
+    (mount,) = container["volumeMounts"]
+
+    assert (pod["securityContext"]["runAsUser"], pod["securityContext"]["fsGroup"]) == (10001, 10001)
+    assert pod["volumes"] == [keys]
+    assert {"name": "HITL_KEYS", "value": mount["mountPath"]} in container["env"]
+    assert [one["kind"] for one in manifests() if "ledger-key" in str(one)] == []
 
 
 def manifests():

@@ -74,6 +74,20 @@ def test_a_key_that_others_can_read_signs_nothing(mode):
     assert private_key("ada")
 
 
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
+def test_a_key_that_is_roots_and_read_through_a_group_signs():
+    """A Secret that Kubernetes mounts with `fsGroup` is such a file; what everybody can read still signs nothing."""
+    made = make_key("ada")
+    os.chown(made.path, 10002, 10001)
+    made.path.chmod(0o440)
+    signer = private_key("ada")
+    made.path.chmod(0o444)
+    with pytest.raises(ConfigError, match=r"others can read the key .*: let its owner take the permissions"):
+        private_key("ada")
+
+    assert public_key_of(signer) == made.public_key
+
+
 def test_a_passphrase_opens_what_it_closed(monkeypatch):
     """Listing needs none."""
     made = make_key("ada", passphrase="of mine")
