@@ -1,10 +1,12 @@
 """What the ledger of a store says of its outcomes, for `hitl verify`: changed, missing, added, exchanged, cut off."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from hitl_prefect.errors import ConfigError
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.manifests import Link, Manifest, ledger_prefix, ledger_tasks, read_chain
 from hitl_prefect.outcomes import outcome_prefix
@@ -14,6 +16,7 @@ __all__ = ["Chain", "Finding", "Ledger", "read_ledger"]
 
 _ADDED = "it came after its day was sealed: late, or put there by somebody; `hitl seal` names it in a further manifest"
 _NO_LEDGER = "this task has no ledger: no day of it was sealed yet, or the ledger was removed"
+_SHA256 = re.compile("[0-9a-f]{64}")
 _CUT_OFF = "no manifest has the sha256 {}: the ledger was cut off, or written anew"
 
 
@@ -135,16 +138,35 @@ def read_ledger(
         store: Where they are.
         task: Only those of one task.
         keys: Public keys; each manifest must be signed by one of them. With none, signatures are not checked.
-        heads: The sha256 of manifests as they were told when they were written; each must still be in its chain.
+        heads: The sha256 of manifests as they were told when they were written; each must still be in a chain, of
+            whatever task.
 
     Raises:
+        ConfigError: If a head is no sha256.
         StoreError: If the store does not answer.
     """
-    ledger, found = Ledger(), set[str]()
+    ledger, found, sought = Ledger(), set[str](), _sought(heads)
     for name in [task] if task else ledger_tasks(store):
         found |= ledger.take(name, read_chain(store, name), keys)
-    ledger.findings += [Finding(key="ledger", problem=_CUT_OFF.format(head)) for head in heads if head not in found]
+    if task and not found.issuperset(sought):
+        found |= _elsewhere(store, task)
+    ledger.findings += [Finding(key="ledger", problem=_CUT_OFF.format(head)) for head in sought if head not in found]
     return ledger
+
+
+def _sought(heads: Sequence[str]) -> list[str]:
+    """Heads as manifests have them; one that was shortened or mistyped must not read as a ledger that was cut off."""
+    sought = [head.strip().lower() for head in heads]
+    for head in sought:
+        if not _SHA256.fullmatch(head):
+            raise ConfigError(f"{head!r} is no head of a ledger: give all 64 hexadecimal digits that `hitl seal` told")
+    return sought
+
+
+def _elsewhere(store: Store, task: str) -> set[str]:
+    """The sha256 of the manifests of all other tasks."""
+    others = (name for name in ledger_tasks(store) if name != task)
+    return {link.sha256 for name in others for link in read_chain(store, name) if link.sha256}
 
 
 def _task_of(key: str) -> str:

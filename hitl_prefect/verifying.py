@@ -88,10 +88,11 @@ def verify_store(
         policies: By version. With none, signatures are not checked; with some, an outcome of another is a finding.
         task: Only this task's outcomes.
         ledger_keys: Public keys, one of which must have signed each manifest; with none that is not checked.
-        heads: The sha256 of manifests as `hitl seal` told them; each must still be there.
+        heads: The sha256 of manifests as `hitl seal` told them; each must still be there, in the ledger of any task.
         on_progress: Called with how many outcomes were looked at, and of how many.
 
     Raises:
+        ConfigError: If a head is no sha256.
         StoreError: If the store does not answer.
     """
     # What is written later is listed earlier, so that nothing that is listed lacks what was there before it: manifests

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from hitl_prefect.errors import StoreUnavailable
+from hitl_prefect.errors import ConfigError, StoreUnavailable
 from hitl_prefect.manifests import manifest_key
 from hitl_prefect.outcomes import index_key
 from hitl_prefect.sealing import seal
@@ -176,6 +176,32 @@ def test_a_ledger_that_was_cut_off_is_found_by_its_head(store):
 
 def test_a_head_that_is_still_there_has_no_finding(store):
     assert findings(store, heads=[sha256(store.get(FIRST)), sha256(store.get(SECOND))]) == []
+
+
+def test_a_head_counts_in_capitals_and_with_space_around(store):
+    """As it comes out of a ticket."""
+    assert findings(store, heads=[f" {sha256(store.get(SECOND)).upper()} "]) == []
+
+
+def test_a_head_of_another_task_is_found_where_one_task_is_verified(store):
+    """Whoever keeps the heads of all tasks gives all of them; none of them was cut off."""
+    put(store, "m1", task="mail")
+    seal(store)
+    key = manifest_key("mail", 1)
+    head = sha256(store.get(key))
+
+    assert findings(store, task="invoices", heads=[head]) == []
+    (store.root / key).unlink()
+    assert findings(store, task="invoices", heads=[head]) == [
+        ("ledger", f"no manifest has the sha256 {head}: the ledger was cut off, or written anew")
+    ]
+
+
+@pytest.mark.parametrize("head", ["e2c4c9f0d6a3b1aa...", "", "invoices"])
+def test_what_is_no_sha256_is_no_head(store, head):
+    """It was shortened or mistyped: that must not read as if somebody had cut the ledger off."""
+    with pytest.raises(ConfigError, match="is no head of a ledger: give all 64 hexadecimal digits"):
+        verify_store(store, {}, heads=[head])
 
 
 def test_a_signed_ledger_is_verified_with_its_public_key(unsealed):
