@@ -9,7 +9,6 @@ from. Nothing is asked of any model or person. What is accepted is the model's a
 import argparse
 import os
 import platform
-import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,9 +22,9 @@ from benchmarks.automated_picture import draw_picture
 from benchmarks.claims import MODELS, Recordings, mean_policy, read_recordings, scored_claims
 from benchmarks.deductive_coding import read_annotations
 from benchmarks.figures import Scored
-from benchmarks.options import parser_of
+from benchmarks.options import exit_code_of, parser_of
 from benchmarks.report import write_page
-from hitl_prefect.errors import ConfigError, HitlError
+from hitl_prefect.errors import ConfigError
 from hitl_prefect.evidence import was_right
 from hitl_prefect.policy import Policy
 
@@ -44,19 +43,19 @@ _POLICIES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; 0 done, 1 failed, 2 wrong usage."""
     options = _options(arguments)
+    return exit_code_of(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    try:
-        recordings = read_recordings(options.data)
-        people = read_people(options.data, recordings)
-        scores = score_claims(recordings)
-        measured = _measured(options, automated_table(scores, people, draws=options.draws), started)
-        if options.write:
-            write_page(options.write, measured, name="benchmarks.automated")
-        if options.picture:
-            draw_picture(scores, people, options.picture)
-    except (OSError, HitlError) as exc:
-        print(f"the recorded data cannot be used: {exc}", file=sys.stderr)
-        return 1
+    recordings = read_recordings(options.data)
+    people = read_people(options.data, recordings)
+    scores = score_claims(recordings)
+    measured = _measured(options, automated_table(scores, people, draws=options.draws), started)
+    if options.write:
+        write_page(options.write, measured, name="benchmarks.automated")
+    if options.picture:
+        draw_picture(scores, people, options.picture)
     print(measured)
     return 0
 

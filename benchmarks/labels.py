@@ -30,9 +30,9 @@ from sklearn.preprocessing import Normalizer
 from threadpoolctl import threadpool_limits
 
 from benchmarks.label_figures import Curve, draw_curves, labels_table
-from benchmarks.options import parser_of
+from benchmarks.options import exit_code_of, parser_of
 from benchmarks.report import write_page
-from hitl_prefect.errors import HitlError
+from hitl_prefect.errors import ConfigError
 from hitl_prefect.learning import Strategy, select_for_labels
 
 __all__ = ["main"]
@@ -54,16 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (options.data / "banking77").is_dir():
         print("the folder holds no banking77: nothing to measure", file=sys.stderr)
         return 2
-    try:
-        with threadpool_limits(1), warnings.catch_warnings():
-            # In the first rounds there are nearly as many intents as messages.
-            warnings.filterwarnings("ignore", message="The number of unique classes")
-            measured = _measured(options)
-        if options.write:
-            write_page(options.write, measured, name="benchmarks.labels")
-    except (OSError, KeyError, HitlError) as exc:
-        print(f"the recorded data cannot be used: {exc}", file=sys.stderr)
-        return 1
+    return exit_code_of(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    with threadpool_limits(1), warnings.catch_warnings():
+        # In the first rounds there are nearly as many intents as messages.
+        warnings.filterwarnings("ignore", message="The number of unique classes")
+        measured = _measured(options)
+    if options.write:
+        write_page(options.write, measured, name="benchmarks.labels")
     print(measured)
     return 0
 
@@ -103,8 +103,11 @@ def _measured(options: argparse.Namespace) -> str:
 
 
 def _read(path: Path) -> tuple[list[str], Names]:
-    with path.open(encoding="utf-8", newline="") as table:
-        rows = [(row["text"].strip(), row["category"]) for row in csv.DictReader(table)]
+    try:
+        with path.open(encoding="utf-8", newline="") as table:
+            rows = [(row["text"].strip(), row["category"]) for row in csv.DictReader(table)]
+    except KeyError as exc:
+        raise ConfigError(f"{path} has no column {exc}") from None
     return [text for text, _ in rows], np.array([intent for _, intent in rows])
 
 

@@ -9,7 +9,6 @@ Nothing is asked of any model. It fails where a bar breaks the promise more ofte
 import argparse
 import os
 import platform
-import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,10 +19,9 @@ from benchmarks.budgets import CONFIDENCE_LEVEL, Kept, budgets_table, kept_budge
 from benchmarks.drifts import drifts_table, met_drifts
 from benchmarks.error_rates import held_rates, held_table
 from benchmarks.figures import Scored
-from benchmarks.options import parser_of
+from benchmarks.options import exit_code_of, parser_of
 from benchmarks.report import write_page
 from benchmarks.token_probabilities import read_exams
-from hitl_prefect.errors import HitlError
 
 __all__ = ["main"]
 
@@ -35,18 +33,18 @@ _BY_CHANCE = 0.02
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; 0 done, 1 failed or a promise broken too often, 2 wrong usage."""
     options = _options(arguments)
+    return exit_code_of(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    try:
-        exams = read_exams(options.data)
-        kept = kept_budgets(exams, draws=options.draws)
-        measured = _measured(options, kept, exams, started)
-        if options.write:
-            write_page(options.write, measured, name="benchmarks.risk_budget")
-        if options.picture:
-            draw_picture(kept, options.picture)
-    except (OSError, HitlError) as exc:
-        print(f"the recorded data cannot be used: {exc}", file=sys.stderr)
-        return 1
+    exams = read_exams(options.data)
+    kept = kept_budgets(exams, draws=options.draws)
+    measured = _measured(options, kept, exams, started)
+    if options.write:
+        write_page(options.write, measured, name="benchmarks.risk_budget")
+    if options.picture:
+        draw_picture(kept, options.picture)
     print(measured)
     return int(bool(_broken(kept)))
 

@@ -16,10 +16,9 @@ from datetime import UTC, datetime
 
 from benchmarks.claim_figures import claim_figures
 from benchmarks.figures import figures_table
-from benchmarks.options import parser_of
+from benchmarks.options import exit_code_of, parser_of
 from benchmarks.report import write_page
 from benchmarks.token_probabilities import read_exams
-from hitl_prefect.errors import HitlError
 
 __all__ = ["main"]
 
@@ -46,13 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not there:
         print(f"the folder holds neither of {', '.join(_SETS)}: nothing to measure", file=sys.stderr)
         return 2
-    try:
-        measured = _measured(options, there)
-        if options.write:
-            write_page(options.write, measured, name="benchmarks.scoring")
-    except (OSError, HitlError) as exc:
-        print(f"the recorded data cannot be used: {exc}", file=sys.stderr)
-        return 1
+    return exit_code_of(lambda: _run(options, there))
+
+
+def _run(options: argparse.Namespace, there: Sequence[str]) -> int:
+    measured = _measured(options, there)
+    if options.write:
+        write_page(options.write, measured, name="benchmarks.scoring")
     print(measured)
     return 0
 
