@@ -8,6 +8,7 @@ from hitl_prefect.errors import ConfigError
 from hitl_prefect.models import Case
 from hitl_prefect.policy import Policy
 from hitl_prefect.protocols import Decider, Provider
+from hitl_prefect.provider_keys import SECOND_MODELS, key_of
 from hitl_prefect.scorers import NEVER_GIVEN, SECOND, Agreement, Asking
 from hitl_prefect.scorers.base import name_of
 
@@ -59,14 +60,10 @@ def check_scorers(
             _check_asked(scorer, provider, second, asked or {})
 
 
-_KEY_OF_SECOND = {"openai": "ANTHROPIC_API_KEY", "anthropic": "OPENAI_API_KEY"}
-"""By the provider that drafts."""
-
-
 def _check_second(scorer: Asking, policy: Policy, provider: str, second: str | None) -> None:
     if SECOND not in scorer.models or second is not None:
         return
-    key = _KEY_OF_SECOND.get(provider) if policy.second_model == "auto" else None
+    key = key_of(SECOND_MODELS.get(provider, "")) if policy.second_model == "auto" else None
     raise ConfigError(
         f"policy.scorers names {scorer.name!r}, which asks a second model, and there is none: "
         f"set {f'{key}, or ' if key else ''}policy.second_model to 'provider:name'"

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from hitl_prefect.checks.finding import Check
 from hitl_prefect.checks.seen import KINDS, Deployed, Pool, Seen
 from hitl_prefect.detached.deployment import POOL
+from hitl_prefect.provider_keys import KEYS, key_of
 
 __all__ = ["of_work"]
 
 _DEPLOY = "`prefect --no-prompt deploy --all --prefect-file deployments/prefect.yaml`"
-_KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
-_SLUGS = {"hitl-openai-model": "OPENAI_API_KEY", "hitl-anthropic-model": "ANTHROPIC_API_KEY"}
+_SLUGS = {f"hitl-{provider}-model": variable for provider, variable in KEYS.items()}
 
 
 def of_work(seen: Seen, environment: Mapping[str, str] = os.environ) -> list[Check]:
@@ -94,7 +94,7 @@ def _is_saved(seen: Seen, kinds: tuple[str, ...], name: str) -> bool:
 
 def _keys(seen: Seen, environment: Mapping[str, str]) -> Check:
     """Whether keys are there. Which, nobody is told."""
-    known = {variable: bool(environment.get(variable)) for variable in _KEYS.values()}
+    known = {variable: bool(environment.get(variable)) for variable in KEYS.values()}
     found = ", ".join(f"{variable} is {'set' if is_set else 'not set'} here" for variable, is_set in known.items())
     if lacking := sorted(variable for variable in _wanted(seen) if not known[variable]):
         follows = f"deployments ask models by {' and '.join(lacking)}: set it where their workers run"
@@ -104,7 +104,7 @@ def _keys(seen: Seen, environment: Mapping[str, str]) -> Check:
 
 def _wanted(seen: Seen) -> set[str]:
     """The variables that the models of deployments need, where no block holds their key."""
-    by_name = {_KEYS.get(model.partition(":")[0]) for model in seen.given("model") if ":" in model}
+    by_name = {key_of(model) for model in seen.given("model") if ":" in model}
     named = {model.rpartition("/")[2] for model in seen.given("model") if ":" not in model}
     by_block = {_SLUGS.get(one.kind) for one in seen.blocks if one.name in named and not one.has_key}
     return {variable for variable in by_name | by_block if variable}

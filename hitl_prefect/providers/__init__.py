@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.protocols import Provider
+from hitl_prefect.provider_keys import SECOND_MODELS, key_of
 
 __all__ = ["provider_for", "second_to"]
 
@@ -37,13 +38,6 @@ def provider_for(model: str) -> Provider:
     return _BUILDERS[provider](name)
 
 
-_SECOND_TO: dict[str, tuple[str, str]] = {
-    "openai": ("ANTHROPIC_API_KEY", "anthropic:claude-haiku-5-5"),
-    "anthropic": ("OPENAI_API_KEY", "openai:gpt-6-luna"),
-}
-"""By provider: the key that opens the other one, and its small model."""
-
-
 def second_to(provider: str, wished: str | None = "auto") -> str | None:
     """The second model beside a drafting provider.
 
@@ -54,7 +48,8 @@ def second_to(provider: str, wished: str | None = "auto") -> str | None:
     """
     if wished != "auto":
         return wished
-    variable, model = _SECOND_TO.get(provider, ("", ""))
+    model = SECOND_MODELS.get(provider, "")
+    variable = key_of(model)
     return model if variable and os.environ.get(variable, "").strip() else None
 
 

@@ -8,6 +8,7 @@ from pydantic import AnyHttpUrl, SecretStr, TypeAdapter, ValidationError
 
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.protocols import Request
+from hitl_prefect.provider_keys import KEYS
 
 __all__ = ["Endpoint", "endpoint"]
 
@@ -45,7 +46,7 @@ def endpoint(
     Raises:
         ConfigError: If there is no key, or the base URL is no web address.
     """
-    key, url = _key(f"{sdk.upper()}_API_KEY", api_key), _url(f"{sdk.upper()}_BASE_URL", base_url)
+    key, url = _key(KEYS[sdk], api_key), _url(f"{sdk.upper()}_BASE_URL", base_url)
     return Endpoint(sdk, key, url, timeout_s, max_tokens)
 
 
