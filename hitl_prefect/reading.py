@@ -16,8 +16,9 @@ from pydantic import JsonValue
 from hitl_prefect.answers import problems_of
 from hitl_prefect.columns import Columns, Spoiled, can_read
 from hitl_prefect.days import Day, ParquetName, days_of
-from hitl_prefect.errors import ObjectMissing, StoreDenied
+from hitl_prefect.errors import ConfigError, ObjectMissing, StoreDenied
 from hitl_prefect.frozen import Frozen
+from hitl_prefect.inert import visible
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.protocols import Store
 from hitl_prefect.tombstones import tombstone_of
@@ -148,3 +149,7 @@ def _read(store: Store, key: str) -> bytes | Unreadable:
         return store.get(key)
     except (ObjectMissing, StoreDenied) as exc:
         return Unreadable(key=key, problem=str(exc))
+    except ConfigError as exc:
+        # A key that nobody may write through us is listed all the same: more than 1000 bytes, or no UTF-8, which no
+        # report could name as it stands.
+        return Unreadable(key=visible(key), problem=str(exc))

@@ -1,5 +1,6 @@
 """What commands print: a table for people, JSON for programs."""
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from pydantic import BaseModel
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from hitl_prefect.inert import visible, visible_json
 
@@ -69,7 +70,15 @@ def write(text: str, *, aside: bool = False) -> None:
 
 def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, Any]) -> None:
     """Print a value as indented JSON; what a terminal would obey, and not show, is written as JSON's own escapes."""
-    say(visible_json(to_json(value, indent=2).decode()))
+    say(visible_json(_json(value)))
+
+
+def _json(value: BaseModel | Sequence[BaseModel] | Mapping[str, Any]) -> str:
+    try:
+        return to_json(value, indent=2).decode()
+    except PydanticSerializationError:
+        # The name of a file that somebody put into a store may be no UTF-8: its bytes are escaped as Python has them.
+        return json.dumps(to_jsonable_python(value), indent=2)
 
 
 @contextmanager

@@ -142,6 +142,20 @@ def test_a_folder_of_no_task_is_named_and_the_others_are_sealed(unsealed):
     assert findings(unsealed)[0][0] == "outcomes/v1/task=Bad/dt=2020-01-01/x.json"
 
 
+def test_an_object_under_a_key_that_is_refused_is_named_and_the_others_are_sealed(unsealed, capsys):
+    """A file whose name is no text was put into the folder of a day; no command falls over it."""
+    name = b"x\xff.json".decode(errors="surrogateescape")
+    (unsealed.root / FRIDAY / name).write_text("{}")
+    codes = [app(["seal", unsealed.url, "--json"]), app(["verify", unsealed.url, "--json"])]
+    (broken,) = seal(unsealed).unreadable
+    out = capsys.readouterr().out
+
+    assert (broken.key, "is not safe" in broken.problem) == (f"{FRIDAY}x\\udcff.json", True)
+    assert (codes, unsealed.keys("ledger/")) == ([1, 1], [FIRST, SECOND])
+    assert out.isascii()
+    assert out.count(json.dumps(f"{FRIDAY}{name}")) == 2  # added to a sealed day, and without an index entry
+
+
 def test_a_manifest_of_a_number_far_away_stops_its_task_at_once(store):
     """It is one gap, however many numbers it spans."""
     (store.root / manifest_key("invoices", 999_999_999_999)).write_bytes(store.get(SECOND))
