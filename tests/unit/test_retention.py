@@ -144,6 +144,17 @@ def test_a_dropped_prompt_is_left_out_of_training_files():
         ("DE88370400440532013000 is no account", "DE88370400440532013000 is no account"),
         ("4111-1111-1111-1111 and 378282246310005", "[card] and [card]"),
         ("order 4111111111111112", "order 4111111111111112"),
+        ("card 4111 1111 1111 1111 12/26", "card [card] 12/26"),
+        ("4111 1111 1111 1111 123", "[card] 123"),
+        ("Order 7 4111 1111 1111 1111", "Order 7 [card]"),
+        ("Order 7 3782 822463 10005 12/26", "Order 7 [card] 12/26"),
+        ("4111\xa01111\u202f1111\xa01111", "[card]"),
+        ("of 100 200 300 400 500 600 700 800 900 pieces", "of 100 200 300 400 500 600 700 800 900 pieces"),
+        ("AT61 1904 3002 3457 3201 EUR 50", "[iban] EUR 50"),
+        ("BE68 5390 0754 7034 EUR", "[iban] EUR"),
+        ("AB12 BE68-5390-0754-7034", "AB12 [iban]"),
+        ("ES91 2100 0418 4502 0005 1332 BIC CAIXESBB", "[iban] BIC CAIXESBB"),
+        ("de89\xa03704 0044 0532 0130 00", "[iban]"),
         ("+49 30 901820, +1 (415) 555-2671", "[phone], [phone]"),
         ("Tel. 030 / 90 18 20 or (415) 555-2671", "Tel. [phone] or [phone]"),
         (
@@ -161,7 +172,16 @@ def test_what_shows_by_its_form_is_found(text, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["a@" * 20_000, "0" * 50_000, "DE00 " * 10_000, "a." * 25_000 + "@", "+1" + " 1" * 20_000]
+    "text",
+    [
+        "a@" * 20_000,
+        "0" * 50_000,
+        "DE00 " * 10_000,
+        "a." * 25_000 + "@",
+        "+1" + " 1" * 20_000,
+        "1111 " * 10_000,
+        "de00" * 10_000,
+    ],
 )
 def test_a_long_hostile_text_is_gone_through_in_a_moment(text):
     started = time.perf_counter()
