@@ -235,7 +235,7 @@ class PutsTogether(Protocol):
 
 @runtime_checkable
 class Erasable(Protocol):
-    """A store that can also forget; nothing but a request to forget a case uses it."""
+    """A store that can also forget: a case on request, and the draft of a settled review where no prompts are kept."""
 
     def erase(self, key: str, *, leaving: bytes | None = None, bypass_governance: bool = False) -> int:
         """Delete what stands under a key, in every version of it.

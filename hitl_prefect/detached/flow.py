@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from pydantic import JsonValue
 
-from hitl_prefect.detached.parameters import ReviewParameters, thaw
+from hitl_prefect.detached.parameters import ReviewParameters, discard, settled_before, thaw
 from hitl_prefect.detached.settling import asettle
+from hitl_prefect.errors import ObjectMissing
 from hitl_prefect.outcomes import Outcome
 
 __all__ = ["review"]
@@ -29,4 +30,13 @@ async def review(
     parameters = ReviewParameters.model_validate(
         {"case": case, "task": task, "store": store, "batch": batch, "asked": asked, "kept": kept}
     )
-    return await asettle(await thaw(parameters))
+    try:
+        about = await thaw(parameters)
+    except ObjectMissing:
+        if before := await settled_before(parameters):
+            return before
+        raise
+    outcome = await asettle(about)
+    if stays := await discard(parameters, about.policy.retention):
+        get_run_logger().warning("%s", stays)
+    return outcome

@@ -4,14 +4,21 @@ import asyncio
 import hashlib
 import json
 
+from prefect.runtime import flow_run
+from pydantic import JsonValue, ValidationError
+
 from hitl_prefect.audits import is_veiled
 from hitl_prefect.configured import store_of
 from hitl_prefect.detached.asked import Detached
-from hitl_prefect.errors import StoreError
+from hitl_prefect.errors import CaseForgotten, HitlError, StoreError
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.models import Sha256
+from hitl_prefect.outcomes import Outcome
+from hitl_prefect.protocols import Store, erasable
+from hitl_prefect.retention import Retention
+from hitl_prefect.storing import read_outcome
 
-__all__ = ["ReviewParameters", "freeze", "thaw"]
+__all__ = ["ReviewParameters", "discard", "freeze", "settled_before", "thaw"]
 
 _LARGEST_BYTES = 200_000
 """Prefect takes 512 kB of parameters, and lists them with every run."""
@@ -55,8 +62,20 @@ async def freeze(review: Detached) -> ReviewParameters:
     sha256 = hashlib.sha256(body).hexdigest()
     kept = InStore(key=f"drafts/v1/task={review.case.task}/{review.case.id}-{sha256[:16]}.json", sha256=sha256)
     store = await store_of(review.store)
-    await asyncio.to_thread(store.put_once, kept.key, body)
+    # A batch that was killed opens reviews again that are settled: what was erased then is not put there anew.
+    if review.policy.retention.prompt == "keep" or not await asyncio.to_thread(_is_settled, store, review):
+        await asyncio.to_thread(store.put_once, kept.key, body)
     return ReviewParameters(**named, kept=kept)
+
+
+def _is_settled(store: Store, review: Detached) -> bool:
+    """Whether the outcome of this very draft stands."""
+    try:
+        outcome = read_outcome(store, review.case.task, review.case.id)
+    except (CaseForgotten, ValidationError):
+        return False
+    drafts = (outcome.generation, *(one.generation for one in outcome.earlier)) if outcome else ()
+    return review.attempt.generation.sha256 in (one.sha256 for one in drafts)
 
 
 async def thaw(parameters: ReviewParameters) -> Detached:
@@ -73,6 +92,34 @@ async def thaw(parameters: ReviewParameters) -> Detached:
             f"case {parameters.case!r}: what its review is about was changed after it was opened, so nothing of it "
             "applies; delete the run and open the review again"
         ) from exc
+
+
+async def discard(parameters: ReviewParameters, retention: Retention) -> str | None:
+    """Erase what is kept in the store of a review that is settled, unless the policy keeps prompts.
+
+    Returns:
+        What stays, and why; `None` where nothing does.
+    """
+    if parameters.kept is None or retention.prompt == "keep":
+        return None
+    store = await store_of(parameters.store)
+    stays = f"{parameters.kept.key} in {store.url} holds the whole prompt and stays: delete it by hand"
+    try:
+        held = await asyncio.to_thread(erasable(store).erase, parameters.kept.key)
+    except HitlError as exc:
+        return f"{stays} ({exc})"
+    return f"{stays} once the bucket's lock lets go of its {held} versions" if held else None
+
+
+async def settled_before(parameters: ReviewParameters) -> Outcome[JsonValue] | None:
+    """The outcome that this flow run has stored, for a run that runs again after `discard`; `None` where there is none.
+
+    Raises:
+        StoreError: If the store refused, or is away.
+    """
+    store = await store_of(parameters.store)
+    outcome = await asyncio.to_thread(read_outcome, store, parameters.task, parameters.case)
+    return outcome if outcome and outcome.flow_run_id == flow_run.id else None
 
 
 async def _fetched(parameters: ReviewParameters) -> bytes:
