@@ -9,13 +9,13 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.exceptions import ObjectNotFound
 
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.journal import slug_named
+from hitl_prefect.journal import rows_of, slug_named
 from hitl_prefect.tombstones import Tombstone
 
 __all__ = ["ForgottenRun", "aforget_run"]
 
-_ROWS = 1000
-_OF_A_CASE = re.compile(r"(hitl-[0-9a-f]{16})-.+")
+_OF_A_CASE = re.compile(r"(?:(?:suspended|paused)-)?(hitl-[0-9a-f]{16})-.+")
+"""Rows of our own, and those in which Prefect keeps a form and what was typed into it: `suspended-...-response`."""
 
 
 class ForgottenRun(Frozen):
@@ -50,8 +50,8 @@ async def aforget_run(client: PrefectClient, tombstone: Tombstone) -> ForgottenR
 
 
 async def _forget(client: PrefectClient, run_id: UUID, tombstone: Tombstone) -> Literal["deleted", "shared"]:
-    rows = await client.filter_flow_run_input(run_id, "", _ROWS, set())
-    of_cases = {row.key: found[1] for row in rows if (found := _OF_A_CASE.fullmatch(row.key))}
+    keys = [row.key async for row in rows_of(client, run_id)]
+    of_cases = {key: found[1] for key in keys if (found := _OF_A_CASE.fullmatch(key))}
     ours = slug_named(tombstone.task, tombstone.case)
     if set(of_cases.values()) == {ours}:
         await _delete(client, run_id)

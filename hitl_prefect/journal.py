@@ -15,6 +15,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.objects import FlowRunInput
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run as current_run
@@ -29,6 +30,8 @@ Step = TypeVar("Step", bound=Frozen)
 
 _ROWS = 1000
 """More steps than a case can have."""
+_PAGE = 200
+"""Of the inputs of a run with many cases."""
 
 
 Execution = tuple[UUID, datetime | None]
@@ -124,6 +127,15 @@ async def create_row(client: PrefectClient, flow_run_id: UUID, key: str, value: 
             raise
         return False
     return True
+
+
+async def rows_of(client: PrefectClient, flow_run_id: UUID, begins: str = "") -> AsyncIterator[FlowRunInput]:
+    """Every input of a flow run whose key begins so, page by page, however many there are."""
+    seen: set[str] = set()
+    while rows := await client.filter_flow_run_input(flow_run_id, begins, _PAGE, seen):
+        seen |= {row.key for row in rows}
+        for row in rows:
+            yield row
 
 
 async def read_row(client: PrefectClient, flow_run_id: UUID, key: str) -> tuple[str, datetime] | None:

@@ -108,7 +108,8 @@ async def discard(parameters: ReviewParameters, retention: Retention) -> str | N
         held = await asyncio.to_thread(erasable(store).erase, parameters.kept.key)
     except HitlError as exc:
         return f"{stays} ({exc})"
-    return f"{stays} once the bucket's lock lets go of its {held} versions" if held else None
+    why = f"{held} versions of it: a lock of the bucket holds them, or these keys may not delete versions"
+    return f"{stays} ({why})" if held else None
 
 
 async def settled_before(parameters: ReviewParameters) -> Outcome[JsonValue] | None:

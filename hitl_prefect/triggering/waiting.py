@@ -19,6 +19,7 @@ from hitl_prefect.connecting import open_client
 from hitl_prefect.detached.batch_ends import astanding
 from hitl_prefect.errors import ConfigError, ServerUnreachable, UnknownRun
 from hitl_prefect.inert import visible
+from hitl_prefect.journal import rows_of
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.triggering.ending import Decided, Ending
 from hitl_prefect.ui import arun_url
@@ -30,7 +31,6 @@ _PAUSES_S = (1.0, 1.0, 2.0, 2.0, 5.0)
 _LONG_S = 10.0
 _AWAY_S = 600.0
 """How long a server may be away, such as for an update, while somebody waits."""
-_ROWS = 200
 _OUTCOME = re.compile(r"hitl-[0-9a-f]{16}-outcome")
 
 
@@ -126,9 +126,6 @@ async def _with_what_was_decided(client: PrefectClient, stands: Ending) -> Endin
 
 async def _decided(client: PrefectClient, run_id: UUID) -> AsyncIterator[Decided]:
     """The outcomes that a run has recorded in its journal, each of which stands in its store by now."""
-    seen: set[str] = set()
-    while rows := await client.filter_flow_run_input(run_id, "hitl-", _ROWS, seen):
-        seen |= {row.key for row in rows}
-        for row in rows:
-            if _OUTCOME.fullmatch(row.key):
-                yield Decided.of(Outcome[JsonValue].model_validate_json(row.value))
+    async for row in rows_of(client, run_id, "hitl-"):
+        if _OUTCOME.fullmatch(row.key):
+            yield Decided.of(Outcome[JsonValue].model_validate_json(row.value))
