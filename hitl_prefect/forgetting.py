@@ -65,7 +65,7 @@ def forget(
     Args:
         store: Where the outcome is.
         wish: Which one, and why.
-        key: Signs the tombstone.
+        key: Signs the tombstone; also one that stands already, unsigned.
         bypass_governance: Also delete what a lock in governance mode holds, where the store's keys may do that.
         dry_run: Only say what would be done.
 
@@ -80,9 +80,26 @@ def forget(
     shared = tuple(_shared(store, wish))
     if dry_run:
         return Forgetting(tombstone=tombstone, erased=found, shared=shared)
-    store.put_once(forgotten_key(entry.key), tombstone.stored)
+    _put_beside(store, eraser, tombstone, bypass_governance)
     locked = tuple(_erased(eraser, entry.key, tombstone, store, wish, bypass_governance))
     return Forgetting(tombstone=tombstone, erased=found, locked=locked, shared=shared)
+
+
+def _put_beside(store: Store, eraser: Erasable, tombstone: Tombstone, bypass_governance: bool) -> None:
+    """Write it beside the outcome; what stands there unsigned is replaced by the same one, signed."""
+    beside = forgotten_key(tombstone.key)
+    if tombstone.signature is None or not _stands_unsigned(store, beside):
+        store.put_once(beside, tombstone.stored)
+        return
+    # An older version that a lock holds says nothing but the same.
+    eraser.erase(beside, leaving=tombstone.stored, bypass_governance=bypass_governance)
+
+
+def _stands_unsigned(store: Store, beside: str) -> bool:
+    try:
+        return Tombstone.model_validate_json(store.get(beside)).signature is None
+    except ObjectMissing:
+        return False
 
 
 def _erased(
@@ -109,12 +126,12 @@ def _entry(store: Store, wish: Wish) -> IndexEntry:
 def _tombstone(store: Store, entry: IndexEntry, wish: Wish, key: "Ed25519PrivateKey | None") -> Tombstone:
     """The one that stands already, where forgetting was begun before; else a new one."""
     try:
-        return Tombstone.model_validate_json(store.get(forgotten_key(entry.key)))
+        return _signed(Tombstone.model_validate_json(store.get(forgotten_key(entry.key))), entry, wish, key)
     except ObjectMissing:
         pass
     body = store.get(entry.key)
     if standing := tombstone_of(body):
-        return standing.signed_with(key)
+        return _signed(standing, entry, wish, key)
     return Tombstone(
         task=wish.task,
         case=wish.case,
@@ -125,6 +142,19 @@ def _tombstone(store: Store, entry: IndexEntry, wish: Wish, key: "Ed25519Private
         by=wish.by,
         reason=wish.reason,
     ).signed_with(key)
+
+
+def _signed(standing: Tombstone, entry: IndexEntry, wish: Wish, key: "Ed25519PrivateKey | None") -> Tombstone:
+    """Signed now, if it was not; nobody signs what somebody else has put there to hide another outcome."""
+    if key is None or standing.signature is not None:
+        return standing
+    about = (standing.task, standing.case, standing.key, standing.outcome_sha256)
+    if about != (wish.task, wish.case, entry.key, entry.sha256):
+        raise StoreDenied(
+            f"the tombstone of {entry.key!r} names another outcome than its index entry, and so is not signed: "
+            "`hitl verify` says what stands there; delete the tombstone by hand and run this again"
+        )
+    return standing.signed_with(key)
 
 
 def _flow_run_id(body: bytes, key: str) -> str | None:

@@ -18,6 +18,7 @@ from hitl_prefect.tombstones import Tombstone, forgotten_key, tombstone_of
 __all__ = ["Look", "Seen"]
 
 _NOT_THERE = "it is not there: lost, or just being written"
+_OTHER_BYTES = "its tombstone has other bytes than `hitl forget` writes: it was changed, or something was hidden in it"
 _UNNAMED = "no index entry names it: it was put there by other means, or its entry is gone"
 
 
@@ -74,7 +75,10 @@ class Look:
 
     def _at(self, index: str, entry: IndexEntry, body: bytes) -> Seen:
         if tombstone := tombstone_of(body):
-            return self._at_tombstone(tombstone, index, entry)
+            seen = self._at_tombstone(tombstone, index, entry)
+            # White space, or a name that stands twice, can hide anything from whoever only reads what it means.
+            other = () if body == tombstone.stored else _found(entry.key, _OTHER_BYTES).findings
+            return seen._replace(findings=(*seen.findings, *other))
         changed = self._ledgers_problem(entry.key, body)
         try:
             outcome = Outcome[JsonValue].model_validate_json(body)
@@ -85,9 +89,9 @@ class Look:
         return _found(entry.key, *_checked(stored), *changed)._replace(states=states)
 
     def _at_tombstone(self, tombstone: Tombstone, index: str, entry: IndexEntry) -> Seen:
-        """At one in place of an outcome; the ledger names either, whichever stood there when its day was sealed."""
-        either = (tombstone.sha256, tombstone.outcome_sha256)
-        sealed = [self.ledger.problem_of(entry.key, sha256) for sha256 in either]
+        """At one in place of an outcome; the ledger names whichever stood there when its day was sealed."""
+        ever = (tombstone.sha256, tombstone.outcome_sha256, tombstone.unsigned.sha256)
+        sealed = [self.ledger.problem_of(entry.key, sha256) for sha256 in ever]
         unsigned = tombstone.why_unsigned(self.keys)
         place = (tombstone.key, index_key(tombstone.task, tombstone.case), tombstone.outcome_sha256)
         problems = (

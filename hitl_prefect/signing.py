@@ -84,6 +84,11 @@ class SignedRecord(Frozen):
         """Of the canonical bytes."""
         return sha256_of(self)
 
+    @property
+    def unsigned(self) -> Self:
+        """The same as it was before anybody signed it."""
+        return self.model_copy(update={"public_key": None, "signature": None})
+
     def signed_with(self, key: "Ed25519PrivateKey | None") -> Self:
         """The same, signed; as it is where there is no key."""
         if key is None:

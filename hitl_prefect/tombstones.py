@@ -27,6 +27,9 @@ __all__ = [
 
 _NAME = b'"hitl.tombstone/v1"'
 _FORGOTTEN = "forgotten/v1/"
+_SEGMENT = r"[^\x00-\x1f\x7f\\/.][^\x00-\x1f\x7f\\/]*"
+_SAFE = rf"^{_SEGMENT}(/{_SEGMENT})*$"
+"""What every store can hold as a key; as `hitl_prefect.stores.once.check_key` has it."""
 
 
 class Tombstone(SignedRecord):
@@ -37,7 +40,7 @@ class Tombstone(SignedRecord):
     schema_: Literal["hitl.tombstone/v1"] = Field(default="hitl.tombstone/v1", alias="schema")
     task: TaskName
     case: CaseId
-    key: str
+    key: str = Field(pattern=_SAFE, max_length=1000)
     """Of the outcome."""
     outcome_sha256: Sha256
     """Of its bytes: what the ledger and the index entry name."""

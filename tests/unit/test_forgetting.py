@@ -12,7 +12,7 @@ import hitl_prefect
 from hitl_prefect import compacting
 from hitl_prefect.cli import app
 from hitl_prefect.compacting import compact
-from hitl_prefect.errors import CaseForgotten, ConfigError, ObjectMissing, OutcomeConflict
+from hitl_prefect.errors import CaseForgotten, ConfigError, ObjectMissing, OutcomeConflict, StoreDenied
 from hitl_prefect.forgetting import Forgetting, Wish, forget
 from hitl_prefect.gathering import gather
 from hitl_prefect.outcomes import CaseRecord
@@ -20,8 +20,9 @@ from hitl_prefect.reading import read_outcomes
 from hitl_prefect.sealing import seal
 from hitl_prefect.signing import public_key_of
 from hitl_prefect.stores import FolderStore
+from hitl_prefect.stores.once import check_key
 from hitl_prefect.storing import put_outcome, read_outcome
-from hitl_prefect.tombstones import Tombstone, tombstone_schema
+from hitl_prefect.tombstones import Tombstone, tombstone_of, tombstone_schema
 from hitl_prefect.verifying import verify_store
 from tests.unit.making import NOON, a_case, a_generation, an_outcome
 
@@ -240,6 +241,77 @@ def test_a_signed_tombstone_counts_where_a_key_is_asked_for(store):
     forget(store, WISH, key=KEY)
 
     assert problems(store, ledger_keys=[public_key_of(KEY)]) == []
+
+
+def test_a_tombstone_that_was_left_unsigned_is_signed_by_forgetting_again_with_a_key(store):
+    """And is then the same in both places; by whom and why stays as it was."""
+    seal(store, key=KEY)
+    first = forget(store, WISH).tombstone
+    unsigned = problems(store, ledger_keys=[public_key_of(KEY)])
+    done = forget(store, WISH.model_copy(update={"by": "somebody else"}), key=KEY)
+    after = {key: store.get(key) for key in store.keys("")}
+    forget(store, WISH)
+
+    assert unsigned == ["its tombstone does not count: it is not signed"]
+    assert done.tombstone == first.signed_with(KEY)
+    assert store.get(f"forgotten/v1/{DAY}/c1.json") == store.get(OURS) == done.tombstone.stored
+    assert problems(store, ledger_keys=[public_key_of(KEY)]) == []
+    assert {key: store.get(key) for key in store.keys("")} == after
+
+
+def test_signing_that_was_broken_off_is_gone_on_with(store):
+    """The signed one stands beside the outcome, the unsigned one still in its place."""
+    first = forget(store, WISH).tombstone
+    store.write(f"forgotten/v1/{DAY}/c1.json", first.signed_with(KEY).stored)
+    forget(store, WISH, key=KEY)
+
+    assert store.get(OURS) == first.signed_with(KEY).stored
+
+
+def test_a_tombstone_of_another_outcome_is_not_signed(store):
+    forged = forget(store, WISH).tombstone.model_copy(update={"outcome_sha256": "0" * 64})
+    store.write(f"forgotten/v1/{DAY}/c1.json", forged.stored)
+
+    with pytest.raises(StoreDenied, match="names another outcome than its index entry"):
+        forget(store, WISH, key=KEY)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda body: b'{"reason":"Ada Lovelace, born 1815",' + body[1:],
+        lambda body: body + b"\n\n",
+        lambda body: body.replace(b",", b", "),
+    ],
+)
+def test_a_tombstone_that_hides_something_is_found(store, changed):
+    """It reads as it did, and its signature is good; its bytes are others."""
+    seal(store, key=KEY)
+    forget(store, WISH, key=KEY)
+    (store.root / OURS).write_bytes(changed(store.get(OURS)))
+
+    assert problems(store, ledger_keys=[public_key_of(KEY)]) == [
+        "its tombstone has other bytes than `hitl forget` writes: it was changed, or something was hidden in it"
+    ]
+
+
+def test_the_ledger_holds_where_a_tombstone_was_signed_after_its_day_was_sealed(store):
+    """The manifest names the unsigned one."""
+    forget(store, WISH)
+    seal(store, key=KEY)
+    forget(store, WISH, key=KEY)
+
+    assert problems(store, ledger_keys=[public_key_of(KEY)]) == []
+
+
+@pytest.mark.parametrize("key", ["a\x1b[2J", "a\nb", "a\\b", "/a", "a/", "a//b", "a/../b", ".a", "", "a" * 1001])
+def test_a_tombstone_of_what_can_be_no_key_is_none(store, key):
+    """Its key is shown to people."""
+    forged = forget(store, WISH, dry_run=True).tombstone.model_dump(mode="json", by_alias=True) | {"key": key}
+
+    assert tombstone_of(json.dumps(forged).encode()) is None
+    with pytest.raises(ConfigError):
+        check_key(key)
 
 
 def test_an_answer_that_calls_itself_a_tombstone_is_an_outcome(store):
