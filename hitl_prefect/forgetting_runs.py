@@ -32,7 +32,7 @@ async def aforget_run(client: PrefectClient, tombstone: Tombstone) -> ForgottenR
     """Delete the flow run of a case with its artifacts; of a run with several cases, the rows of this one.
 
     Logs go with the run a moment later. Prefect's events name the run and its flow until the server drops them, after a
-    week unless it is set up otherwise.
+    week unless it is set up otherwise; with `Policy.message_holds` they hold prompt and draft, in part.
 
     Raises:
         PrefectHTTPStatusError, httpx.TransportError: If the server refuses, or is away.

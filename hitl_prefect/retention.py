@@ -31,7 +31,8 @@ class Retention(Frozen):
     prompt: Literal["keep", "redact", "drop"] = "keep"
     """`keep`: all of it. `redact`: what `redact` finds is replaced in prompt, metadata and what people typed, and the
     model's own text and images are left out. `drop`: the same, and of the prompt only system messages are kept, which
-    are the author's. Answers, and the sha256 of prompt and draft, are always kept."""
+    are the author's. Answers, the sha256 of prompt and draft, the requester, and the names of metadata are always
+    kept."""
     redact: Annotated[tuple[str, ...], AfterValidator(_checked)] = tuple(BUILT_IN)
     """What is replaced: names of `hitl_prefect.redaction.BUILT_IN`, and regular expressions."""
 
