@@ -91,6 +91,27 @@ def test_nothing_to_put_is_nothing(tmp_path):
     assert FolderStore(tmp_path / "absent").put_all([]) == []
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store, key: store.get(key),
+        lambda store, key: store.stands(key),
+        lambda store, key: store.write(key, b"{}"),
+        lambda store, key: store.put_once(key, b"{}"),
+        lambda store, key: store.discard(key),
+        lambda store, key: store.erase(key),
+    ],
+    ids=["get", "stands", "write", "put_once", "discard", "erase"],
+)
+def test_what_the_file_system_refuses_is_named(tmp_path, ask):
+    """Here a name that is too long for it."""
+    key = f"_hitl/{'n' * 300}"
+    (tmp_path / "_hitl").mkdir()
+
+    with pytest.raises(StoreDenied, match=f"'{key}' in folder:"):
+        ask(FolderStore(tmp_path), key)
+
+
 def test_a_full_disk_refuses_what_does_not_fit(tmp_path):
     """A limit on the size of files stands in for the disk: what fits is stored, and nothing temporary stays."""
     store, before = FolderStore(tmp_path), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
