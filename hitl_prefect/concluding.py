@@ -100,9 +100,7 @@ def _deployment() -> str | None:
     """The name of the deployment of the run that we are in."""
     context = FlowRunContext.get()
     run = context.flow_run if context else None
-    if run is not None:
-        return _name_of(run.deployment_id) if run.deployment_id else None
-    return _name_of(flow_run.id)
+    return _name_of(run.deployment_id or run.id if run else flow_run.id)
 
 
 @lru_cache(maxsize=64)
