@@ -56,6 +56,8 @@ class FolderStore:
     def put_all(self, objects: Sequence[tuple[str, bytes]]) -> list[PutResult | HitlError]:
         """`put_once` for each, in one go of the disk: alone, each file waits for it."""
         try:
+            for key, body in objects:
+                check_key(quarantine_key(key, body))
             created = self._create_all(objects)
         except HitlError:
             # Which of them it was is found one by one.

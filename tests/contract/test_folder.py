@@ -87,6 +87,16 @@ def test_the_same_key_twice_in_one_go_is_written_once(tmp_path):
     assert store.get("c1.json") == b"1"
 
 
+def test_a_key_that_quarantine_could_not_hold_is_refused_among_many_too(tmp_path):
+    """1,000 bytes hold it, and not it with what quarantine adds."""
+    store, key = FolderStore(tmp_path), "/".join(["n" * 90] * 11)
+
+    came = store.put_all([(key, b"{}"), ("c1.json", b"{}")])
+
+    assert [type(came[0]), came[1]] == [ConfigError, "created"]
+    assert store.keys() == ["c1.json"]
+
+
 def test_nothing_to_put_is_nothing(tmp_path):
     assert FolderStore(tmp_path / "absent").put_all([]) == []
 
