@@ -3,7 +3,7 @@
 On SQLite the server's threads wait for the lock of the database inside their connections. The statements that an error
 left behind are freed by Python's garbage collector, which waits for their connection first. In the thread of the event
 loop, where it usually runs, nobody then goes on who could give the lock back: with Prefect 3.8.8 the server stood still
-for the 60 s that SQLite waits, in 6 of 8 drains of 300 reviews.
+for the 60 s that SQLite waits, in 6 of 8 drains of 200 to 300 reviews.
 """
 
 import gc

@@ -1,7 +1,6 @@
 """`hitl forget` where the case has a flow run: its rows, artifacts and the run are deleted from Prefect too."""
 
 import json
-from datetime import UTC, datetime
 
 from prefect.utilities.asyncutils import run_coro_as_sync
 
@@ -9,7 +8,7 @@ from hitl_prefect.cli import app
 from hitl_prefect.connecting import open_client
 from hitl_prefect.forgetting_runs import ForgottenRun, aforget_run
 from hitl_prefect.journal import slug_named
-from hitl_prefect.tombstones import Tombstone
+from tests.unit.making import a_tombstone
 
 
 def rows_of(resident, run_id):
@@ -51,16 +50,7 @@ def test_of_a_run_with_several_cases_only_the_rows_of_this_one_are_deleted(resid
     other = f"{slug_named('invoices', 'other')}-opened"
     resident.api.post(f"/flow_runs/{run_id}/input", json={"key": other, "value": "{}"})
     (case,) = [one["case"] for one in resident.outcomes(run_id)]
-    tombstone = Tombstone(
-        task=case["task"],
-        case=case["id"],
-        key="outcomes/v1/c1.json",
-        outcome_sha256="0" * 64,
-        flow_run_id=run_id,
-        forgotten_at=datetime(2026, 2, 1, tzinfo=UTC),
-        by="dpo",
-        reason="ticket 7",
-    )
+    tombstone = a_tombstone(task=case["task"], case=case["id"], flow_run_id=run_id)
     with resident.connected():
         done = run_coro_as_sync(forget_run(tombstone))
     ours = slug_named(case["task"], case["id"])

@@ -5,6 +5,7 @@ from typing import Any
 
 from hitl_prefect.models import Case, Generation, Route, Score
 from hitl_prefect.outcomes import CaseRecord, Outcome, Review, Settlement, Verdict, Versions
+from hitl_prefect.tombstones import Tombstone
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -74,3 +75,18 @@ def an_outcome(**changes: Any) -> Outcome[Any]:
         "versions": Versions(hitl_prefect="0.1.0", prefect="3.8.8"),
     }
     return Outcome[Any](**{**facts, **changes})
+
+
+def a_tombstone(**changes: Any) -> Tombstone:
+    """What is left of case c1 of the invoices, which somebody asked to forget."""
+    facts = {
+        "task": "invoices",
+        "case": "c1",
+        "key": "outcomes/v1/task=invoices/dt=2026-01-02/c1.json",
+        "outcome_sha256": "0" * 64,
+        "flow_run_id": "7e9c3a52-1d7d-4bd6-8b1c-0d8d2f1f8a11",
+        "forgotten_at": datetime(2026, 2, 1, tzinfo=UTC),
+        "by": "dpo",
+        "reason": "ticket 7",
+    }
+    return Tombstone(**(facts | changes))

@@ -1,7 +1,6 @@
 """What a forgotten case leaves in a flow run that is about other cases too: nothing of its own."""
 
 import json
-from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -9,20 +8,11 @@ from prefect.client.orchestration import PrefectClient
 
 from hitl_prefect.forgetting_runs import ForgottenRun, aforget_run
 from hitl_prefect.journal import slug_named
-from hitl_prefect.tombstones import Tombstone
+from tests.unit.making import a_tombstone
 
 RUN = "7e9c3a52-1d7d-4bd6-8b1c-0d8d2f1f8a11"
 OURS, OTHER = slug_named("invoices", "c1"), slug_named("invoices", "c2")
-TOMBSTONE = Tombstone(
-    task="invoices",
-    case="c1",
-    key="outcomes/v1/task=invoices/dt=2026-01-02/c1.json",
-    outcome_sha256="0" * 64,
-    flow_run_id=RUN,
-    forgotten_at=datetime(2026, 2, 1, tzinfo=UTC),
-    by="dpo",
-    reason="ticket 7",
-)
+TOMBSTONE = a_tombstone(flow_run_id=RUN)
 
 
 class Server:
