@@ -1,10 +1,10 @@
 """What runs inside a worker of type `hitl`: it listens, attends to what is due, takes over what dead workers left."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 from prefect import Flow
@@ -30,10 +30,12 @@ _PAGE_S = 2.0
 """How old the page of what waits may get while reviews end one after the other."""
 _FINISH_S = 20.0
 """How long reviews under way may take to end when the worker is stopped."""
+_LAST_PAGE_S = 10.0
+"""And then the page of what waits: where the server is away, Prefect's client would ask again for a minute."""
 _AGAIN_S = 1.0
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def shared_client(tell: Callable[[str], None]) -> AsyncIterator[PrefectClient]:
     """One client for all that is done within the block, once the server answers; until then it is asked again."""
     is_told = False
@@ -128,7 +130,8 @@ class Serving:
         if late := await self._slots.finish(_FINISH_S):
             self._tell(f"{late} reviews did not end within {_FINISH_S:g} s: the next worker goes on with them")
         if self._is_page_old:
-            await arefresh_inbox()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(arefresh_inbox(), _LAST_PAGE_S)
 
     def _page_is_old(self) -> None:
         self._is_page_old = True

@@ -41,7 +41,8 @@ def run(steps: list[Step], folder: Path, environment: Mapping[str, str], *, time
     script.write_text("\n".join(["set -em", *typed, f"echo '{_MARK} end'"]))
     with log.open("w") as out:
         subprocess.run(
-            ["bash", script],
+            # A terminal does not ignore Ctrl-C, as a script's background does; Prefect's worker ends by it.
+            ["env", "--default-signal=INT", "bash", script],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,

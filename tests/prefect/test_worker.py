@@ -17,6 +17,7 @@ from tests.prefect.reviews_at_hand import DRAFT, a_review, opened
 from tests.prefect.worker_process import HitlWorkerProcess
 from tests.servers.machine import wait_until
 from tests.servers.prefect import post
+from tests.servers.proxy import store_proxy
 
 
 @pytest.fixture
@@ -95,6 +96,22 @@ def test_a_worker_that_is_told_to_stop_finishes_what_is_under_way(resident: Resi
     assert worker.said.rstrip().endswith("Stopped.")
     under_way = [resident.run(run_id)["state"]["name"] for run_id in runs]
     assert not {"Pending", "Running"} & set(under_way)
+
+
+def test_a_worker_that_is_told_to_stop_does_not_wait_for_a_server_that_went_before(resident: Resident):
+    """As `kill %1 %2` does; Prefect's client asks again for a minute, and `end` waits for 40 s."""
+    (run_id,) = opened(resident, a_review(resident.store))
+    with store_proxy(resident.server.api_url) as proxy:
+        environment = resident.environment | {"PREFECT_API_URL": f"{proxy.endpoint_url}/api"}
+        with HitlWorkerProcess(environment, resident.folder) as worker:
+            approve(resident, [run_id])
+            resident.wait(run_id, "Completed")
+            proxy.down()
+
+            code = worker.end(signal.SIGTERM)
+
+    assert code == 0
+    assert "Stopped." in worker.said
 
 
 def test_a_pool_of_another_type_is_left_alone(resident: Resident):

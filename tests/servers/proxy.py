@@ -187,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
             return _break(self.connection)
         return self._send(status, headers, answer)
 
-    do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _pass_on  # noqa: N815  # names that http.server looks for
+    do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = do_PATCH = _pass_on  # noqa: N815  # names that http.server looks for
 
     def _ask_upstream(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         with contextlib.closing(http.client.HTTPConnection(self.proxy.upstream, timeout=60)) as connection:
