@@ -3,9 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-# Tests on Prefect servers would keep each other waiting; the rest takes half the time in two processes.
-ALL_TESTS := $(PYTEST) -n 2 --dist loadfile tests/unit tests/wire tests/contract hitl_prefect && \
-  $(PYTEST) tests/prefect tests/browser tests/docs tests/benchmarks
+# A file at a time in each of two processes: one computes while the other waits for its servers.
+ALL_TESTS := $(PYTEST) -n 2 --dist loadfile
 WORKFLOWS := $(wildcard hitl_prefect/data/init/.github/workflows/*.yml deployments/github/*.yml .github/workflows/*.yml)
 # A kustomization is for kubectl, and no resource of the cluster.
 MANIFESTS := $(filter-out %/kustomization.yaml,$(wildcard deployments/kubernetes/*.yaml deployments/kubernetes/*/*.yaml))
