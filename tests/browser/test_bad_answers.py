@@ -39,7 +39,8 @@ def test_who_is_second_is_told_that_somebody_was_faster(resident, ui):
     run = start(resident)
     ui.open(run)
     ui.choose("approve", "Decision")
-    # Not earlier: V2 closes the form by itself when it learns, some seconds later, that the run waits no longer.
+    # V2 closes the form by itself when it learns, some seconds later, that the run waits no longer.
+    ui.learn_nothing_new()
     resident.answer(run, decision="reject", reviewer="bob")
     ui.press_submit()
     expect(ui.page.get_by_text("Cannot resume a flow run that is not paused").first).to_be_visible(timeout=60_000)
