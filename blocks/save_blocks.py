@@ -1,24 +1,38 @@
 """Save the blocks that the flows name; safe to run twice."""
 
 import os
+from argparse import ArgumentParser
+
+from prefect.blocks.core import Block
 
 from hitl_prefect import Policy
 from hitl_prefect.blocks import AnthropicModel, FolderStoreBlock, OpenAIModel, ReviewPolicy, S3StoreBlock
 
 
-def save_blocks() -> list[str]:
-    """Save what the environment has keys for; returns what was saved as `type/name`."""
+def save_blocks(*, overwrite: bool = False) -> list[str]:
+    """Save what the environment has keys for; says of each block, as `type/name`, what became of it.
+
+    Args:
+        overwrite: Also what is saved already, from the environment: what was changed in it since is lost.
+    """
     store = _store()
-    blocks = {"outcomes": store, "careful": ReviewPolicy(policy=Policy(min_confidence=0.9))}
+    blocks: dict[str, Block] = {"outcomes": store, "careful": ReviewPolicy(policy=Policy(min_confidence=0.9))}
     if isinstance(store, S3StoreBlock):
         blocks["s3"] = store
     if key := os.environ.get("OPENAI_API_KEY"):
         blocks["openai"] = OpenAIModel(model="gpt-5-mini", api_key=key)
     if key := os.environ.get("ANTHROPIC_API_KEY"):
         blocks["anthropic"] = AnthropicModel(model="claude-haiku-4-5", api_key=key)
-    for name, block in blocks.items():
-        block.save(name, overwrite=True)
-    return [f"{block.get_block_type_slug()}/{name}" for name, block in blocks.items()]
+    return [_save(block, name, overwrite=overwrite) for name, block in blocks.items()]
+
+
+def _save(block: Block, name: str, *, overwrite: bool) -> str:
+    said = f"{block.get_block_type_slug()}/{name}"
+    try:
+        block.save(name, overwrite=overwrite)
+    except ValueError:  # Prefect's word for a name that is taken
+        return f"{said} is saved already and stays as it is; --overwrite writes it anew"
+    return said
 
 
 def _store() -> S3StoreBlock | FolderStoreBlock:
@@ -35,5 +49,7 @@ def _store() -> S3StoreBlock | FolderStoreBlock:
 
 
 if __name__ == "__main__":
-    for saved in save_blocks():
-        print(saved)  # noqa: T201 - a script tells what it did
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--overwrite", action="store_true", help="also what is saved already: changes to it are lost")
+    for said in save_blocks(overwrite=parser.parse_args().overwrite):
+        print(said)  # noqa: T201 - a script tells what it did

@@ -37,7 +37,7 @@ def _paused(site, deployment):
 
 @pytest.fixture(scope="module")
 def deployed(site, tmp_path_factory):
-    """Everything is deployed, by the script; what it has saved is saved again and stays the same."""
+    """Everything is deployed, by the script."""
     folder = tmp_path_factory.mktemp("outcomes")
     site.environment["HITL_FOLDER"] = str(folder)
     path = f"{Path(sys.executable).parent}:{site.environment['PATH']}"
@@ -49,9 +49,26 @@ def deployed(site, tmp_path_factory):
         timeout=280,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert run_in_project(site, "blocks/save_blocks.py") in done.stdout
     yield folder
     pause_schedules(site)
+
+
+def test_what_was_changed_in_a_block_since_stays_until_it_is_overwritten(site, deployed):
+    """A project is deployed again with each version; its bar may have been moved in the UI."""
+
+    def bar():
+        found = site.api.get("/block_types/slug/hitl-review-policy/block_documents/name/careful").json()
+        return found["id"], found["data"]["policy"]["min_confidence"]
+
+    document, _ = bar()
+    changed = {"data": {"policy": {"min_confidence": 0.5}}, "merge_existing_data": False}
+    site.api.patch(f"/block_documents/{document}", json=changed).raise_for_status()
+    again = run_in_project(site, "blocks/save_blocks.py").splitlines()
+    kept = bar()
+    run_in_project(site, "blocks/save_blocks.py", "--overwrite")
+
+    assert all("stays as it is" in line for line in again)
+    assert (kept, bar()) == ((document, 0.5), (document, 0.9))
 
 
 def test_everything_is_deployed_as_it_is_declared(site, deployed):
