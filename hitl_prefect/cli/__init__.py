@@ -20,8 +20,14 @@ app = App(
     result_action="return_value",
 )
 _COMMANDS = {
-    "demo:demo": "Send support messages through a real Prefect server; a person decides where the model is unsure.",
-    "init:init": "Lay out a project of your own: flows, blocks, deployments, one example with its test, and CI.",
+    "demo:demo": (
+        "Send support messages through a real Prefect server; a person decides where the model is unsure.\n\n"
+        "What was decided then trains a classifier, and a second round tells whether people would be asked less."
+    ),
+    "init:init": (
+        "Lay out a project of your own: flows, blocks, deployments, one example with its test, and CI.\n\n"
+        "Nothing is overwritten, and a second time changes nothing."
+    ),
     "asking:ask": "Ask a model once, and show how sure each scorer is of its answer. Nothing is stored.",
     "doctor:doctor": "Check what a deployment needs; exit code 1 where something must be changed.",
     "inbox:inbox": (
@@ -32,13 +38,24 @@ _COMMANDS = {
     "answering:answer": (
         "Answer one waiting flow run, or with `--task` or `--where` many. Without `--decision` you are asked."
     ),
-    "running:run": "Start a run of a deployment; with `--wait` the exit code says what was decided.",
+    "running:run": (
+        "Start a run of a deployment; with `--wait` the exit code says what was decided.\n\n"
+        "With --wait: 0 accepted or approved, 1 failed, 3 rejected or decided by the policy alone, 4 still "
+        "waiting. Progress goes to stderr. Without --wait the id of the run is printed, for `hitl wait`."
+    ),
     "running:wait": "Wait until a flow run has ended; the exit code says what was decided, as of `hitl run --wait`.",
     "keys:keys": "Make and list the keys that reviewers sign with.",
-    "verifying:verify": "Check that stored outcomes are what was decided and signed; exit code 1 where one is not.",
-    "sealing:seal": "Name the outcomes of past days in the ledger, so that `hitl verify` finds any change.",
+    "verifying:verify": (
+        "Check that stored outcomes are what was decided and signed; exit code 1 where one is not.\n\n"
+        "It needs no network and no Prefect server for a folder: copy and policies that are JSON files."
+    ),
+    "sealing:seal": (
+        "Name the outcomes of past days in the ledger, so that `hitl verify` finds any change.\n\n"
+        "Exit code 1 where an outcome could not be read."
+    ),
     "forgetting:forget": (
-        "Forget a case: a tombstone in place of its outcome, and its copies and its flow run are deleted."
+        "Forget a case: a tombstone in place of its outcome, and its copies and its flow run are deleted.\n\n"
+        "Exit code 1 where something of it remains, which is named."
     ),
     "calibrating:calibrate": (
         "Find the bars that keep what the policies promise, and put them in force for runs that begin from now."
@@ -56,12 +73,18 @@ _COMMANDS = {
     "training:train": (
         "Train a classifier on what people decided, and store it as the next version of the task's model."
     ),
-    "worker:worker": "Run the reviews that people have answered, in this process, until Ctrl-C.",
+    "worker:worker": (
+        "Run the reviews that people have answered, in this process, until Ctrl-C.\n\n"
+        "Start it in the folder of the project: the types of answers are found from there."
+    ),
     "automations:init_automations": (
         "Have people told about reviews and alarms: one automation of Prefect per event, safe to run twice."
     ),
 }
-"""Where each command stands below `hitl_prefect.cli`, and the first paragraph of its docstring."""
+"""Where each command stands below `hitl_prefect.cli`, and its docstring up to the arguments.
+
+The list of commands shows the first paragraph.
+"""
 for _place, _help in _COMMANDS.items():
     # Loaded when it is run: most need Prefect, which takes a second to import.
     app.command(f"hitl_prefect.cli.{_place}", help=_help)
