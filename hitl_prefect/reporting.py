@@ -57,7 +57,6 @@ async def areport_trust(store: str, *, task: str | None = None) -> TrustReport:
 
     Raises:
         ConfigError: If there is no such store.
-        MissingExtra: If numpy is not installed.
         StoreError: If the store is down, or lets nobody list.
     """
     source = await store_of(store)

@@ -62,8 +62,12 @@ async def aresolve_case(
         The stored outcome, its `final_answer` of the type asked for.
 
     Raises:
-        ConfigError: If something that the review will need is missing; before the model is asked.
+        ConfigError: If something that the review will need is missing, before the model is asked; or if `case_id` was
+            decided before for another prompt or with an answer that does not fit this type.
+        BudgetSpent: If the run has spent the policy's `max_cost_usd`; with a higher one a retry goes on.
         ProviderError: If the model could not be asked, after retries.
+        CaseForgotten: If people had the case forgotten; ask again under another `case_id`.
+        OutcomeConflict: If another outcome of the case is stored; this one is in quarantine.
         StoreError: If the outcome could not be stored, after retries; the decision is not lost, a retry finishes.
     """
     facts = {"metadata": metadata or {}, "requester": requester, "variants": variants}
