@@ -107,9 +107,9 @@ async def _until_decided(run_id: UUID, timeout_s: float | None, *, json: bool) -
 
 
 def _tell(ending: Ending) -> None:
-    if ending.batch:
-        say(ending.batch.markdown())
-    elif ending.decided:
+    for batch in ending.batches:
+        say(batch.markdown())
+    if ending.decided:
         say(table([_row(one.model_dump()) for one in ending.decided]))
 
 

@@ -14,19 +14,16 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging import get_logger
 
 from hitl_prefect.batch_summary import BatchSummary
+from hitl_prefect.detached.batch_rows import ais_told, anote_told, asummaries
 from hitl_prefect.events import event_of_run, post_events
-from hitl_prefect.journal import create_row, read_row
 from hitl_prefect.outcomes import Settlement
 from hitl_prefect.signposts import WAITING, batch_tag, decision_tag
 from hitl_prefect.together import Together
 
-__all__ = ["ENDED", "SUMMARY", "Standing", "artifact_key", "astanding", "atell_batch_end"]
+__all__ = ["Standing", "artifact_key", "astanding", "atell_batch_end"]
 
-SUMMARY = "hitl-batch-summary"
-"""The row of the batch's flow run that holds its summary; once it is there, all reviews are open."""
-ENDED = "hitl-batch-ended"
-"""The row that says that the end has been told."""
-
+_ENDED = sorted(kind.value for kind in TERMINAL_STATES)
+_ENDED_BADLY = [kind for kind in _ENDED if kind != "COMPLETED"]
 _APART_S = 0.5
 """Between two looks: each has the server read the tags of every review that there is."""
 
@@ -50,28 +47,27 @@ async def atell_batch_end(client: PrefectClient, batch_run_id: str, batch: str) 
 
 
 class Standing(NamedTuple):
-    """How a batch stands."""
+    """How the batches stand that a flow run has resolved."""
 
-    summary: BatchSummary
-    """With how its reviews ended, once all have."""
+    summaries: tuple[BatchSummary, ...]
+    """With how the reviews ended, once all have."""
     open: int
     """Reviews in flow runs of their own that have not ended."""
     lost: int
     """Those whose flow run failed, crashed or was cancelled."""
 
 
-async def astanding(client: PrefectClient, run_id: UUID) -> Standing | None:
-    """How the batch stands that a flow run has resolved; `None` where it has resolved none."""
-    found = await read_row(client, run_id, SUMMARY)
-    if found is None:
-        return None
-    summary = BatchSummary.model_validate_json(found[0])
-    ended = sorted(kind.value for kind in TERMINAL_STATES)
-    left = await _count_where(client, summary.batch, {"type": {"not_any_": ended}})
-    bad = [kind for kind in ended if kind != "COMPLETED"]
-    lost = await _count_where(client, summary.batch, {"type": {"any_": bad}})
-    people = {} if left else await _people(client, summary.batch)
-    return Standing(summary.model_copy(update={"people": people}), left, lost)
+async def astanding(client: PrefectClient, run_id: UUID) -> Standing:
+    """How all batches stand that a flow run has resolved; without a summary where it has resolved none."""
+    found = await asummaries(client, run_id)
+    if not found:
+        return Standing((), 0, 0)
+    any_of_them = {"any_": [batch_tag(batch) for batch in found]}
+    left = await _count_where(client, any_of_them, {"type": {"not_any_": _ENDED}})
+    lost = await _count_where(client, any_of_them, {"type": {"any_": _ENDED_BADLY}})
+    people = {} if left else {batch: await _people(client, batch) for batch in found}
+    told = (one.model_copy(update={"people": people.get(batch, {})}) for batch, one in found.items())
+    return Standing(tuple(told), left, lost)
 
 
 class _Look(NamedTuple):
@@ -93,21 +89,21 @@ async def _look_at(one: _Look) -> bool:
     try:
         if await _count(one.client, one.batch, WAITING):
             return False
-        return await _tell(one.client, UUID(one.run_id))
+        return await _tell(one.client, UUID(one.run_id), one.batch)
     except (PrefectHTTPStatusError, httpx.TransportError, ValueError) as exc:
         # The class alone: an error of the server repeats what was sent.
         get_logger("hitl").warning("the end of batch %s could not be told (%s)", one.batch, type(exc).__name__)
         return False
 
 
-async def _tell(client: PrefectClient, run_id: UUID) -> bool:
-    found = await read_row(client, run_id, SUMMARY)
-    if found is None or await read_row(client, run_id, ENDED) is not None:
+async def _tell(client: PrefectClient, run_id: UUID, batch: str) -> bool:
+    left = (await asummaries(client, run_id)).get(batch)
+    if left is None or await ais_told(client, run_id, left):
         return False
-    summary = await _closed(client, BatchSummary.model_validate_json(found[0]))
+    summary = await _closed(client, left)
     await _show(client, run_id, summary)
     await _send(client, run_id, summary)
-    return await create_row(client, run_id, ENDED, "{}")
+    return await anote_told(client, run_id, left)
 
 
 async def _closed(client: PrefectClient, summary: BatchSummary) -> BatchSummary:
@@ -123,12 +119,11 @@ async def _people(client: PrefectClient, batch: str) -> dict[str, int]:
 
 async def _count(client: PrefectClient, batch: str, tag: str) -> int:
     # Who cancels a review that waits leaves its tags as they are.
-    return await _count_where(client, batch, {"type": {"not_any_": ["CANCELLED"]}}, tag)
+    return await _count_where(client, {"all_": [batch_tag(batch), tag]}, {"type": {"not_any_": ["CANCELLED"]}})
 
 
-async def _count_where(client: PrefectClient, batch: str, state: dict[str, Any], *tags: str) -> int:
-    wanted = {"flow_runs": {"tags": {"all_": [batch_tag(batch), *tags]}, "state": state}}
-    found = await client.request("POST", "/flow_runs/count", json=wanted)
+async def _count_where(client: PrefectClient, tags: dict[str, Any], state: dict[str, Any]) -> int:
+    found = await client.request("POST", "/flow_runs/count", json={"flow_runs": {"tags": tags, "state": state}})
     return int(found.raise_for_status().json())
 
 
@@ -147,7 +142,7 @@ async def _send(client: PrefectClient, run_id: UUID, summary: BatchSummary) -> N
     event = event_of_run(
         run_id,
         "hitl.batch.ended",
-        event_id=uuid5(NAMESPACE_URL, f"{run_id}/{ENDED}"),
+        event_id=uuid5(NAMESPACE_URL, f"{run_id}/hitl-batch-ended/{summary.batch}"),
         resource=f"hitl.batch.{summary.batch}",
         title=f"{summary.task}/{summary.batch}",
         task=summary.task,

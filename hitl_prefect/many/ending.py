@@ -8,9 +8,9 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect.runtime import flow_run
 
 from hitl_prefect.batch_summary import BatchSummary
-from hitl_prefect.detached.batch_ends import SUMMARY, artifact_key, atell_batch_end
+from hitl_prefect.detached.batch_ends import artifact_key, atell_batch_end
+from hitl_prefect.detached.batch_rows import aleave_summary
 from hitl_prefect.errors import ProviderError
-from hitl_prefect.journal import create_row
 from hitl_prefect.many.batch import Batch
 
 __all__ = ["end", "summary_of"]
@@ -54,19 +54,11 @@ async def end(client: PrefectClient, batch: Batch, summary: BatchSummary) -> Bat
     await client.create_artifact(made)
     # In the run that began the batch, whose reviews name it; and in this one, for whoever waits for it to end.
     for run_id in dict.fromkeys((batch.run_id, str(flow_run.id))):
-        await _leave(client, UUID(run_id), summary)
+        await aleave_summary(client, UUID(run_id), summary)
     # A further run of the batch, for what was held or failed, has its own end.
     batch.ledger.forget_fact("run_id")
     await atell_batch_end(client, batch.run_id, batch.name)
     return summary
-
-
-async def _leave(client: PrefectClient, run_id: UUID, summary: BatchSummary) -> None:
-    text = summary.model_dump_json()
-    if not await create_row(client, run_id, SUMMARY, text):
-        # A retry of the run that has ended before: what it counts now holds.
-        await client.delete_flow_run_input(run_id, SUMMARY)
-        await create_row(client, run_id, SUMMARY, text)
 
 
 def _tell_failures(batch: Batch, summary: BatchSummary) -> None:

@@ -1,5 +1,6 @@
 """How a flow run stands: what it waits for, what was decided in it, and the exit code that says so."""
 
+from collections.abc import Iterator
 from typing import Literal, Self
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from hitl_prefect.outcomes import SHIPS, Outcome, outcome_key
 __all__ = ["Decided", "Ending"]
 
 _ENDED_BADLY = ("FAILED", "CRASHED", "CANCELLED")
+_WORST_FIRST = (1, 4, 3, 0)
+"""A failure needs a look before people do, and a rejection is only the last word when all have spoken."""
 
 
 class Decided(Frozen):
@@ -60,22 +63,23 @@ class Ending(Frozen):
     """What the state says."""
     decided: tuple[Decided, ...] = ()
     """Once the run is completed, so that what stands here is stored."""
-    batch: BatchSummary | None = None
-    """Of a run of `resolve_cases`."""
+    batches: tuple[BatchSummary, ...] = ()
+    """What came of each call of `resolve_cases`."""
     reviews_open: int = 0
-    """Of a batch: reviews in flow runs of their own that have not ended."""
+    """Of all batches: reviews in flow runs of their own that have not ended."""
     reviews_lost: int = 0
-    """Of a batch: reviews whose flow run failed or was cancelled."""
+    """Of all batches: reviews whose flow run failed or was cancelled."""
 
     @computed_field  # type: ignore[prop-decorator]  # https://github.com/python/mypy/issues/1362
     @property
     def code(self) -> int:
-        """The exit code: 0 accepted or approved, 1 failed, 3 rejected, 4 still waiting."""
+        """The exit code: 0 accepted or approved, 1 failed, 3 rejected, 4 still waiting; the worst that anything has."""
         if self.kind in _ENDED_BADLY:
             return 1
         if self.kind != "COMPLETED":
             return 4
-        return self._code_of_batch(self.batch) if self.batch else self._code_of_cases()
+        # Fails closed: whoever ships on 0 must not ship because nothing was asked.
+        return min(self._codes(), key=_WORST_FIRST.index, default=1)
 
     @property
     def is_final(self) -> bool:
@@ -94,26 +98,27 @@ class Ending(Frozen):
                 return self._not_approved()
         return "accepted or approved"
 
-    def _code_of_cases(self) -> int:
-        # Fails closed: whoever ships on 0 must not ship because nothing was asked.
-        return 1 if not self.decided else 0 if all(one.ships for one in self.decided) else 3
+    def _codes(self) -> Iterator[int]:
+        yield from (0 if one.ships else 3 for one in self.decided)
+        yield from (_code_of(batch) for batch in self.batches)
+        if self.reviews_lost:
+            yield 1
+        if self.reviews_open:
+            yield 4
 
-    def _code_of_batch(self, batch: BatchSummary) -> int:
-        if batch.failed or self.reviews_lost or not batch.cases:
-            return 1
-        if self.reviews_open or batch.held:
-            return 4
-        return 3 if batch.unapproved else 0
+    def _count(self, name: str) -> int:
+        """A number of the summaries, over all batches."""
+        return sum(getattr(batch, name) for batch in self.batches)
 
     def _failed(self) -> str:
         if self.kind in _ENDED_BADLY:
             return f"{self.state}: {self.message}" if self.message else self.state
-        if self.batch and not self.batch.cases:
-            return (
-                f"completed, and decided no case: the source has none, and {self.batch.bad_lines} lines were set aside"
-            )
-        if self.batch:
-            return f"{self.batch.failed} cases failed, and {self.reviews_lost} reviews; run the batch again"
+        if empty := [batch for batch in self.batches if not batch.cases]:
+            one = "" if len(self.batches) == 1 else f" of batch {empty[0].batch}"
+            aside = empty[0].bad_lines
+            return f"completed, and decided no case{one}: the source has none, and {aside} lines were set aside"
+        if self.batches:
+            return f"{self._count('failed')} cases failed, and {self.reviews_lost} reviews; run the batch again"
         return (
             "completed, and decided no case: only a flow that calls resolve_case(), resolve_cases() or save_outcome() "
             "tells what was decided"
@@ -121,19 +126,25 @@ class Ending(Frozen):
 
     def _not_approved(self) -> str:
         says = "not approved: rejected, or decided by the policy alone"
-        if self.batch and self.batch.rejected_before + self.batch.forgotten:
-            return (
-                f"{says} ({self.batch.rejected_before} cases before this batch, and {self.batch.forgotten} forgotten)"
-            )
-        return says
+        before, forgotten = self._count("rejected_before"), self._count("forgotten")
+        return f"{says} ({before} cases before this batch, and {forgotten} forgotten)" if before + forgotten else says
 
     def _waits(self) -> str:
         if self.reviews_open:
             return f"{self.reviews_open} reviews wait for people or have not ended; `hitl inbox` lists them"
-        if self.batch and self.batch.held:
-            return f"{self.batch.held} cases are held for another day's reviews; run the batch again then"
+        if held := self._count("held"):
+            return f"{held} cases are held for another day's reviews; run the batch again then"
         if self.kind == "PAUSED":
             return f"waits for a person: {self.message}; answer at {self.url}, or by `hitl answer {self.run_id}`"
         if self.state == "Late":
             return "no worker has taken it up; `hitl doctor` says why"
         return f"{self.state}: not decided yet"
+
+
+def _code_of(batch: BatchSummary) -> int:
+    """The exit code of a batch whose reviews have ended."""
+    if batch.failed or not batch.cases:
+        return 1
+    if batch.held:
+        return 4
+    return 3 if batch.unapproved else 0

@@ -37,7 +37,7 @@ _OUTCOME = re.compile(r"hitl-[0-9a-f]{16}-outcome")
 async def await_ending(
     run_id: UUID, *, timeout_s: float | None = None, tell: Callable[[str], None] = lambda _: None
 ) -> Ending:
-    """Wait until a flow run has ended, and with a batch until its reviews have.
+    """Wait until a flow run has ended, and with batches until the reviews of all of them have.
 
     Args:
         run_id: The flow run.
@@ -113,14 +113,14 @@ def _state_of(run: FlowRun) -> dict[str, str]:
 
 async def _with_what_was_decided(client: PrefectClient, stands: Ending) -> Ending:
     try:
-        if batch := await astanding(client, stands.run_id):
-            facts = {"batch": batch.summary, "reviews_open": batch.open, "reviews_lost": batch.lost}
-            return stands.model_copy(update=facts)
-        return stands.model_copy(update={"decided": tuple([one async for one in _decided(client, stands.run_id)])})
+        batches, reviews_open, reviews_lost = await astanding(client, stands.run_id)
+        facts = {"batches": batches, "reviews_open": reviews_open, "reviews_lost": reviews_lost}
+        decided = tuple([one async for one in _decided(client, stands.run_id)])
+        return stands.model_copy(update={**facts, "decided": decided})
     except ValidationError as exc:
         raise ConfigError(
-            f"flow run {stands.run_id} holds an outcome that cannot be read, {exc.error_count()} fields do not fit: "
-            "a newer release wrote it; update hitl_prefect here"
+            f"flow run {stands.run_id} holds an outcome or a summary that cannot be read, {exc.error_count()} fields "
+            "do not fit: a newer release wrote it; update hitl_prefect here"
         ) from None
 
 

@@ -11,8 +11,8 @@ from prefect.client.orchestration import get_client
 from pydantic import RootModel
 
 from hitl_prefect.batch_summary import BatchSummary
-from hitl_prefect.detached.batch_ends import SUMMARY, atell_batch_end
-from hitl_prefect.journal import create_row
+from hitl_prefect.detached.batch_ends import atell_batch_end
+from hitl_prefect.detached.batch_rows import aleave_summary
 from hitl_prefect.policy import Policy
 from tests.prefect.resident import Resident
 from tests.prefect.reviews_at_hand import DRAFT, a_case, a_member, a_review, opened
@@ -199,7 +199,7 @@ def test_an_end_that_could_not_be_told_is_told_by_whoever_comes_next(resident):
 async def _tell_through_a_fault(resident: Resident, batch_run: str, summary: BatchSummary) -> list[bool]:
     with resident.connected():
         async with get_client() as client:
-            await create_row(client, UUID(batch_run), SUMMARY, summary.model_dump_json())
+            await aleave_summary(client, UUID(batch_run), summary)
             # The connection breaks in the middle, which no server can be asked to do.
             with patch.object(client, "create_artifact", side_effect=httpx.ReadError("gone")):
                 broken = await atell_batch_end(client, batch_run, summary.batch)
@@ -221,5 +221,5 @@ def test_a_review_that_was_cancelled_holds_up_no_end_of_its_batch(resident):
 async def _tell(resident: Resident, batch_run: str, summary: BatchSummary) -> list[bool]:
     with resident.connected():
         async with get_client() as client:
-            await create_row(client, UUID(batch_run), SUMMARY, summary.model_dump_json())
+            await aleave_summary(client, UUID(batch_run), summary)
             return [await atell_batch_end(client, batch_run, summary.batch) for _ in range(2)]

@@ -11,8 +11,8 @@ from prefect.client.orchestration import get_client
 
 from hitl_prefect.batch_summary import BatchSummary
 from hitl_prefect.calibrating import calibrate
-from hitl_prefect.detached.batch_ends import SUMMARY, atell_batch_end
-from hitl_prefect.journal import create_row
+from hitl_prefect.detached.batch_ends import atell_batch_end
+from hitl_prefect.detached.batch_rows import aleave_summary
 from hitl_prefect.models import Promise
 from hitl_prefect.outcomes import CaseRecord, outcome_key
 from hitl_prefect.stores.folder import FolderStore
@@ -127,7 +127,7 @@ def test_the_end_of_a_batch_holds_what_the_page_says(resident, owners):
 
     async def tell():
         async with get_client() as client:
-            await create_row(client, UUID(run), SUMMARY, summary.model_dump_json())
+            await aleave_summary(client, UUID(run), summary)
             await atell_batch_end(client, run, summary.batch)
 
     with resident.connected():

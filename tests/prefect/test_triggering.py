@@ -16,12 +16,13 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_URL,
+    PREFECT_HOME,
     PREFECT_LOGGING_TO_API_ENABLED,
     temporary_settings,
 )
 from prefect.utilities.callables import parameter_schema
 
-from hitl_prefect import Case, Policy, conclude, generate, route, save_outcome, score
+from hitl_prefect import Case, Policy, conclude, generate, resolve_case, resolve_cases, route, save_outcome, score
 from hitl_prefect.checks import Check
 from hitl_prefect.demo.processes import prefect_server
 from hitl_prefect.detached.flow import review
@@ -88,6 +89,15 @@ class Guarded(Resident):
     def decide(self, run_id, decision, **typed):
         self.answer(run_id, decision=decision, reviewer="ada", channel="api", **typed)
         self.go_on(run_id)
+
+    def reviews_of(self, batch):
+        """The flow runs of its reviews."""
+        wanted = {"flow_runs": {"tags": {"all_": [f"batch:{batch}"]}}}
+        return [found["id"] for found in self._post("/flow_runs/filter", wanted)]
+
+    def ends_of(self, batch):
+        """How often it was shown that every review of a batch is settled."""
+        return sum("Every review is settled" in one for one in self.artifacts(f"hitl-batch-{batch}"))
 
     def started_by(self, key):
         """The run that somebody else has started under a key."""
@@ -223,9 +233,8 @@ def test_a_batch_is_waited_for_with_its_reviews(guarded, tmp_path):
     source.write_text("".join(json.dumps({"id": f"b-{one}", "prompt": "Where is it?"}) + "\n" for one in "12"))
     run = guarded.begin("--param", f"source={source}", deployment=BATCH)
     waits = guarded.hitl("wait", run, "--timeout", "0.1", "--json")
-    batch = json.loads(waits.out)["batch"]
-    wanted = {"flow_runs": {"tags": {"all_": [f"batch:{batch['batch']}"]}}}
-    one, other = [found["id"] for found in guarded._post("/flow_runs/filter", wanted)]
+    (batch,) = json.loads(waits.out)["batches"]
+    one, other = guarded.reviews_of(batch["batch"])
     guarded.adopt(review, one, other)
     guarded.decide(one, "approve")
     guarded.decide(other, "reject", reason="No.")
@@ -233,7 +242,44 @@ def test_a_batch_is_waited_for_with_its_reviews(guarded, tmp_path):
 
     assert (waits.code, batch["reviews"], batch["people"]) == (4, 2, {})
     assert "2 reviews wait for people or have not ended" in waits.err
-    assert (done.code, json.loads(done.out)["batch"]["people"]) == (3, {"approve": 1, "reject": 1})
+    assert (done.code, json.loads(done.out)["batches"][0]["people"]) == (3, {"approve": 1, "reject": 1})
+
+
+@flow
+def one_after_the_other(store: str, sources: tuple[str, ...]) -> None:
+    """A batch per file, named like it, and a case of its own."""
+    common = {"task": "support", "store": store, "policy": Policy(min_confidence=0.8)}
+    with temporary_settings({PREFECT_HOME: Path(sources[0]).parent / "home"}):
+        for source in sources:
+            resolve_cases(source, model="scripted:unsure", batch=Path(source).stem, **common)
+    resolve_case("Is it?", model="scripted:sure", case_id="beside-batches", **common)
+
+
+@pytest.mark.usefixtures("collected")
+def test_a_run_with_several_batches_ends_as_the_worst_of_them(guarded, tmp_path):
+    """Each keeps its own summary and tells its own end; what the run decided itself is told beside them."""
+    register("unsure", [json.dumps({"answer": "yes", "confidence": 0.5})])
+    register("sure", [json.dumps({"answer": "yes", "confidence": 0.9})])
+    names = ("day-1", "day-1-again")
+    for name in names:
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"id": f"of-{name}", "prompt": "Where is it?"}))
+    run = guarded.start(one_after_the_other, sources=[str(tmp_path / f"{name}.jsonl") for name in names])
+    first, second = (guarded.reviews_of(name)[0] for name in names)
+    guarded.adopt(review, first, second)
+    guarded.decide(first, "reject", reason="No.")
+    half, ends = guarded.hitl("wait", run, "--timeout", "0.1"), [guarded.ends_of(name) for name in names]
+    guarded.decide(second, "approve")
+    done = guarded.hitl("wait", run, "--json")
+    told = json.loads(done.out)
+
+    assert (half.code, half.err.splitlines()[0].split(";")[0]) == (4, "1 reviews wait for people or have not ended")
+    assert (done.code, ends) == (3, [1, 0])
+    assert [guarded.ends_of(name) for name in names] == [1, 1]
+    assert {one["batch"]: one["people"] for one in told["batches"]} == {
+        names[0]: {"reject": 1},
+        names[1]: {"approve": 1},
+    }
+    assert [(one["case"], one["decision"]) for one in told["decided"]] == [("beside-batches", "accept")]
 
 
 def environment(guarded, number, tmp_path):

@@ -34,7 +34,13 @@ def decided(*decisions):
 
 
 def batch(open_=0, lost=0, **changes):
-    return ending(batch=BATCH.model_copy(update=changes), reviews_open=open_, reviews_lost=lost)
+    return ending(batches=(BATCH.model_copy(update=changes),), reviews_open=open_, reviews_lost=lost)
+
+
+def several(*batches, decisions=(), **known):
+    """Batches that differ so from one that the model alone has decided, beside cases of the run itself."""
+    made = tuple(BATCH.model_copy(update={"batch": f"b{at}", **one}) for at, one in enumerate(batches))
+    return decided(*decisions).model_copy(update={"batches": made, **known})
 
 
 @pytest.mark.parametrize(
@@ -69,6 +75,14 @@ def batch(open_=0, lost=0, **changes):
         (batch(failed=1), 1, True),
         (batch(reviews=2, forms=2, open_=1, failed=1), 1, False),
         (batch(reviews=1, forms=1, lost=1), 1, True),
+        (several({}, {}), 0, True),
+        (several({"people": {"reject": 1}}, {}), 3, True),
+        (several({}, {"held": 1}, {"over_budget": 1}), 4, True),
+        (several({"held": 1}, {"failed": 1}), 1, True),
+        (several({}, {"cases": 0}), 1, True),
+        (several({}, decisions=["approve"]), 0, True),
+        (several({}, decisions=["reject"]), 3, True),
+        (several({}, decisions=["reject"], reviews_open=1), 4, False),
     ],
 )
 def test_the_exit_code_says_what_was_decided_and_fails_closed(stands, code, is_final):
@@ -92,6 +106,12 @@ def test_the_exit_code_says_what_was_decided_and_fails_closed(stands, code, is_f
         (
             batch(cases=0, bad_lines=7),
             "completed, and decided no case: the source has none, and 7 lines were set aside",
+        ),
+        (several({"held": 3}, {"held": 1}), "4 cases are held for another day's reviews; run the batch again then"),
+        (several({"failed": 2}, {"failed": 1}), "3 cases failed, and 0 reviews; run the batch again"),
+        (
+            several({}, {"cases": 0, "bad_lines": 7}),
+            "completed, and decided no case of batch b1: the source has none, and 7 lines were set aside",
         ),
         (decided("reject"), "not approved: rejected, or decided by the policy alone"),
         (
