@@ -10,7 +10,7 @@ from prefect.exceptions import Abort, ObjectNotFound, Pause, PrefectHTTPStatusEr
 from prefect.states import Cancelled
 from prefect.utilities.engine import propose_state
 
-__all__ = ["AWAY", "end", "enter", "is_away"]
+__all__ = ["AWAY", "end", "enter", "is_away", "is_gone"]
 
 
 AWAY = (PrefectHTTPStatusError, httpx.TransportError)
@@ -22,6 +22,13 @@ def is_away(exc: BaseException) -> bool:
     if isinstance(exc, PrefectHTTPStatusError):
         return exc.response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
     return isinstance(exc, httpx.TransportError)
+
+
+def is_gone(exc: BaseException) -> bool:
+    """Whether an error says that the server knows no such run, as of one that was deleted meanwhile."""
+    if isinstance(exc, PrefectHTTPStatusError):
+        return exc.response.status_code == httpx.codes.NOT_FOUND
+    return isinstance(exc, ObjectNotFound)
 
 
 async def enter(client: PrefectClient, flow_run: FlowRun, state: State) -> bool:
@@ -77,7 +84,7 @@ async def _set(client: PrefectClient, run_id: UUID, state: State, facts: dict[st
             "POST", "/flow_runs/{id}/set_state", path_params={"id": run_id}, json={"state": wanted, "force": False}
         )
     except PrefectHTTPStatusError as exc:
-        if exc.response.status_code != httpx.codes.NOT_FOUND:
+        if not is_gone(exc):
             raise
         return None
     told: OrchestrationResult[None] = OrchestrationResult.model_validate(answer.json())

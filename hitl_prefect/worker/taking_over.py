@@ -12,10 +12,12 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.states import AwaitingRetry
 
 from hitl_prefect.journal import create_row, read_row
 from hitl_prefect.worker.claims import Claim
+from hitl_prefect.worker.states import is_gone
 
 __all__ = ["TakingOver"]
 
@@ -49,9 +51,11 @@ class TakingOver:
         Returns:
             The runs that were scheduled.
         """
-        # Before the list is read: what ends after that is found in another state below.
+        # What ends while the list is read was here before it, and what begins then is here after it.
         here = set(self._runs_here())
-        claimed = [(run, claim) async for run, claim in self._claimed() if run.id not in here]
+        listed = [(run, claim) async for run, claim in self._claimed()]
+        here.update(self._runs_here())
+        claimed = [(run, claim) for run, claim in listed if run.id not in here]
         if not claimed:
             return []
         online = await self._online()
@@ -88,6 +92,15 @@ class TakingOver:
         return claim.worker not in online if dead is None else dead
 
     async def _take(self, run: FlowRun, online: Collection[str]) -> bool:
+        """Whether we took it over; a run that was deleted meanwhile is nobody's."""
+        try:
+            return await self._schedule(run, online)
+        except (ObjectNotFound, PrefectHTTPStatusError) as exc:
+            if not is_gone(exc):
+                raise
+            return False
+
+    async def _schedule(self, run: FlowRun, online: Collection[str]) -> bool:
         """Whether we were the first to take it over, and it is still as it was left."""
         if run.state is None or not await self._is_first(run, run.state.id, online):
             return False

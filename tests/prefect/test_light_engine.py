@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain, repeat
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -232,6 +233,48 @@ async def test_what_a_worker_let_go_of_it_takes_up_again(bench: Bench, left: Lef
     taken = await TakingOver(bench.client, bench.pool, mine=ADA, runs_here=lambda: {runs.id}).look()
 
     assert taken == [let_go.id]
+
+
+async def test_a_run_that_begins_here_while_they_are_listed_is_not_taken_over(bench: Bench, left: Left):
+    """It is claimed by us then, and was not under way when the list was asked for."""
+    run = await left(ADA)
+    here = chain([set[UUID]()], repeat({run.id}))
+
+    taken = await TakingOver(bench.client, bench.pool, mine=ADA, runs_here=lambda: next(here)).look()
+
+    assert taken == []
+    assert (await bench.states(run))[-1] == ("Running", ADA.written)
+
+
+class Deleting:
+    """A client on which somebody deletes a run right before one of its requests."""
+
+    def __init__(self, client: PrefectClient, run: FlowRun, before: str) -> None:
+        self._client, self._run, self._before = client, run, before
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        async def called(*args: Any, **kwargs: Any) -> Any:
+            if name == self._before:
+                self._before = ""
+                await self._client.delete_flow_run(self._run.id)
+            return await method(*args, **kwargs)
+
+        return called
+
+
+@pytest.mark.parametrize("before", ["create_flow_run_input", "read_flow_run", "set_flow_run_state"])
+async def test_a_run_that_is_deleted_meanwhile_keeps_no_other_from_being_taken_over(
+    bench: Bench, left: Left, before: str
+):
+    # The server lists the greatest id first: that one goes.
+    deleted, other = sorted([await left(ADA), await left(ADA)], key=lambda run: str(run.id), reverse=True)
+    client: Any = Deleting(bench.client, deleted, before)
+
+    taken = await TakingOver(client, bench.pool, mine=ADA, runs_here=lambda: ()).look()
+
+    assert taken == [other.id]
 
 
 async def test_the_upkeep_leaves_a_workers_runs_to_the_workers(bench: Bench, left: Left):
