@@ -16,13 +16,16 @@ _ROWS = 200
 """Held at a time."""
 _BUFFER_BYTES = 1 << 18
 """Per column; without, a whole column of a row group is read at once."""
+_UNREADABLE = (ValueError, OverflowError, LookupError)
+"""What a value raises that Python cannot hold: no UTF-8, a year after 9999, a time zone that nobody knows."""
 
 
 def parquet_cases(file: BinaryIO, common: Common) -> Iterator[Read]:
     """The cases of a Parquet file, a few rows at a time.
 
     Raises:
-        ConfigError: If it is no Parquet file, is damaged, or a column that is needed is missing.
+        ConfigError: If it is no Parquet file, is damaged, a column that is needed is missing, or one has a time zone
+            that is unknown here.
         MissingExtra: If pyarrow is not installed.
     """
     try:
@@ -33,6 +36,7 @@ def parquet_cases(file: BinaryIO, common: Common) -> Iterator[Read]:
     try:
         table = ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True)
         check_columns(table.schema_arrow.names, _OWN)
+        _check_zones(table.schema_arrow)
         rows = (row for batch in table.iter_batches(_ROWS, use_threads=False) for row in _rows(batch))
         for number, row in enumerate(rows, 1):
             yield _case(number, row, common)
@@ -40,24 +44,38 @@ def parquet_cases(file: BinaryIO, common: Common) -> Iterator[Read]:
         raise ConfigError(f"it is no whole Parquet file: {exc}") from exc
 
 
-def _rows(batch: Any) -> Iterator[dict[str, Any] | ValueError]:
+def _check_zones(schema: Any) -> None:
+    """Before any row is read: none of them could be, of such a column."""
+    import pyarrow
+
+    for field in schema:
+        zone = getattr(field.type, "tz", None)
+        try:
+            _ = zone and pyarrow.scalar(0, field.type).as_py()
+        except _UNREADABLE as exc:
+            raise ConfigError(
+                f"column {field.name!r} has the time zone {zone!r}, which is unknown here: write it anew in UTC"
+            ) from exc
+
+
+def _rows(batch: Any) -> Iterator[dict[str, Any] | Exception]:
     """The rows of a batch; for one that Python cannot read, what is wrong with it."""
     try:
         rows = batch.to_pylist()
-    except ValueError:
+    except _UNREADABLE:
         rows = (_row(batch.slice(at, 1)) for at in range(batch.num_rows))
     yield from rows
 
 
-def _row(single: Any) -> dict[str, Any] | ValueError:
+def _row(single: Any) -> dict[str, Any] | Exception:
     try:
         return dict(single.to_pylist()[0])
-    except ValueError as exc:
+    except _UNREADABLE as exc:
         return exc
 
 
-def _case(number: int, row: dict[str, Any] | ValueError, common: Common) -> Read:
-    if isinstance(row, ValueError):
+def _case(number: int, row: dict[str, Any] | Exception, common: Common) -> Read:
+    if isinstance(row, Exception):
         return BadLine.of(number, "", f"row: cannot be read: {row}")
     plain = {name: _plain(value) for name, value in row.items()}
     plain["id"] = str(row["id"]) if type(row["id"]) is int else row["id"]

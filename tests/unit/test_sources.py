@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import sys
 import tracemalloc
 from datetime import UTC, datetime
@@ -52,6 +53,12 @@ def as_csv(*rows):
 def as_parquet(*rows, **options):
     file = io.BytesIO()
     parquet.write_table(pyarrow.Table.from_pylist(rows), file, row_group_size=1_000, **options)
+    return file.getvalue()
+
+
+def table_of(columns):
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), file)
     return file.getvalue()
 
 
@@ -194,6 +201,43 @@ def test_a_bad_row_of_parquet_is_told_and_the_rest_goes_on(tmp_path):
         (3, "id"),
         (4, "metadata.share"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("odd", "kind"),
+    [
+        (2**30, pyarrow.date32()),
+        (2**62, pyarrow.timestamp("us")),
+        (2**50, pyarrow.timestamp("s")),
+        (-(2**50), pyarrow.timestamp("s", tz="UTC")),
+    ],
+)
+def test_a_day_that_python_cannot_tell_is_one_bad_row(tmp_path, odd, kind):
+    """Years after 9999 end neither the rows around it nor the file."""
+    kinds = {32: pyarrow.int32(), 64: pyarrow.int64()}
+    days = pyarrow.array([0, odd, 0], kinds[kind.bit_width]).cast(kind)
+    columns = {"id": ["a", "b", "c"], "prompt": ["Who?"] * 3, "due": days}
+    first, bad, last = read(tmp_path / "cases.parquet", table_of(columns))
+
+    assert (first[0], last[0], bad.number) == (1, 3, 2)
+    assert bad.problems[0].startswith("row: cannot be read: ")
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc", "+99:00"])
+def test_a_column_of_an_unknown_time_zone_is_named(tmp_path, zone):
+    due = pyarrow.array([None, 0], pyarrow.timestamp("us", tz=zone))
+    content = table_of({"id": ["a", "b"], "prompt": ["Who?"] * 2, "due": due})
+
+    with pytest.raises(ConfigError, match=rf"cases\.parquet.*column 'due' .*{re.escape(zone)}"):
+        read(tmp_path / "cases.parquet", content)
+
+
+def test_an_unknown_time_zone_within_a_value_is_a_bad_row(tmp_path):
+    kind = pyarrow.struct([("at", pyarrow.timestamp("us", tz="Mars/Olympus"))])
+    due = pyarrow.array([None, {"at": 0}], kind)
+    first, bad = read(tmp_path / "cases.parquet", table_of({"id": ["a", "b"], "prompt": ["Who?"] * 2, "due": due}))
+
+    assert (first[0], bad.number) == (1, 2)
 
 
 def test_an_element_that_tells_no_case_is_told_and_the_rest_goes_on():
