@@ -12,7 +12,7 @@ from hitl_prefect.alike import split_group
 from hitl_prefect.detached.deployment import FLOW
 from hitl_prefect.many.batch import Batch
 
-__all__ = ["choose", "waits_for_the_end"]
+__all__ = ["choose", "choose_within", "waits_for_the_end"]
 
 _UNCHOSEN = "state = 'drafted' AND is_review = 1 AND form IS NULL"
 _UNKNOWN = 9e999
@@ -31,7 +31,11 @@ async def choose(batch: Batch) -> None:
     What was chosen before is opened by now, so that the server counts it among the day's.
     """
     most = batch.wanted.policy.max_reviews_per_day
-    room = None if most is None else max(0, most - await _opened_today(batch.wanted.task))
+    choose_within(batch, None if most is None else max(0, most - await _opened_today(batch.wanted.task)))
+
+
+def choose_within(batch: Batch, room: int | None) -> None:
+    """The same for so many forms; as many as there are where it is `None`."""
     with batch.ledger.together():
         _make_forms(batch)
         if room is not None:

@@ -50,6 +50,11 @@ CREATE TRIGGER keeping AFTER INSERT ON kept BEGIN
 END;
 """
 
+_INDEXES = tuple(
+    f"CREATE INDEX IF NOT EXISTS by_{name} ON cases ({name}) WHERE {name} IS NOT NULL" for name in ("form", "alike")
+)
+"""Each form looks up its cases; without these that took a pass over all cases for each of them."""
+
 
 class Kept(NamedTuple):
     """A case, and what was made of it."""
@@ -94,6 +99,8 @@ class Ledger:
             # A killed process loses nothing so; after a power cut the last drafts may have to be made again.
             self._rows.execute("PRAGMA synchronous=OFF")
             self._rows.execute("BEGIN IMMEDIATE")
+            for index in _INDEXES:
+                self._rows.execute(index)
             self._rows.execute("COMMIT")
         except sqlite3.OperationalError as exc:
             self._rows.close()

@@ -11,7 +11,7 @@ from hitl_prefect.many.ledger import Kept
 from hitl_prefect.many.storing import store_kept
 from hitl_prefect.models import Attempt
 
-__all__ = ["conclude_rest", "open_chosen", "open_within"]
+__all__ = ["conclude_rest", "open_chosen", "open_within", "places_of"]
 
 _FORMS = 100
 """Forms per lot."""
@@ -41,6 +41,7 @@ async def open_chosen(batch: Batch, first: int = 0, last: int | None = None) -> 
         while found := batch.ledger.execute(query, first, end, _FORMS):
             for lot in _lots(found):
                 await _open(batch, lot)
+            first = found[-1][0] + 1  # what is open by now is not looked at again
 
 
 def _lots(found: list[tuple[int, int]]) -> Iterator[list[int]]:
@@ -57,13 +58,14 @@ def _lots(found: list[tuple[int, int]]) -> Iterator[list[int]]:
 
 
 async def _open(batch: Batch, forms: list[int]) -> None:
-    places = [_places(batch, form) for form in forms]
+    places = [places_of(batch, form) for form in forms]
     reviews = [_review(batch, [batch.ledger.read(place) for place in members]) for members in places]
     await aopen_reviews(reviews, work_pool=batch.wanted.work_pool)
     batch.ledger.settle([place for members in places for place in members], "opened")
 
 
-def _places(batch: Batch, form: int) -> list[int]:
+def places_of(batch: Batch, form: int) -> list[int]:
+    """The cases that a chosen form answers, in order: that which it shows is the first."""
     query = "SELECT place FROM cases WHERE form = ? AND state = 'drafted' ORDER BY place"
     return [place for (place,) in batch.ledger.execute(query, form)]
 
@@ -89,8 +91,10 @@ def _attempt(kept: Kept) -> Attempt:
 
 async def conclude_rest(batch: Batch) -> None:
     """Conclude the cases that got no form, as the policy's `over_budget` says, and store what they end in."""
-    query = "SELECT place FROM cases WHERE state = 'drafted' AND form = 0 ORDER BY place LIMIT ?"
-    while found := batch.ledger.execute(query, _FORMS):
+    query = "SELECT place FROM cases WHERE state = 'drafted' AND form = 0 AND place > ? ORDER BY place LIMIT ?"
+    last = 0
+    while found := batch.ledger.execute(query, last, _FORMS):
+        last = found[-1][0]
         await asyncio.gather(*(_conclude(batch, batch.ledger.read(place)) for (place,) in found))
 
 

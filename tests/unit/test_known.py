@@ -30,11 +30,11 @@ DECIDED = {
 
 
 @contextmanager
-def batch_of(tmp_path, cases):
+def batch_of(tmp_path, cases, policy=REVIEW_ALL, *, ledger=Ledger):
     store = FolderStore(tmp_path / "outcomes")
-    wanted = Wanted("demo", "none", store.url, str, REVIEW_ALL, 1, 1, "pool")
-    with disable_run_logger(), Ledger(made(tmp_path / "b.sqlite", cases)) as ledger, Writers(store) as writers:
-        yield Batch("b", "", wanted, ledger=ledger, writers=writers, lanes=Lanes(1), purse=Purse(None))
+    wanted = Wanted("demo", "none", store.url, str, policy, 1, 1, "pool")
+    with disable_run_logger(), ledger(made(tmp_path / "b.sqlite", cases)) as rows, Writers(store) as writers:
+        yield Batch("b", "", wanted, ledger=rows, writers=writers, lanes=Lanes(1), purse=Purse(None))
 
 
 def decided(kept, decision):
