@@ -61,6 +61,12 @@ class BatchSummary(Frozen):
         )
 
     @property
+    def left(self) -> int:
+        """Cases that none of the counts tells of: what a dry run would ask about, and else none."""
+        counted: list[int] = [getattr(self, name) for name in _PARTS]
+        return self.cases - sum(counted)
+
+    @property
     def unapproved(self) -> int:
         """Cases that nobody lets ship, whenever that was decided."""
         by_people = self.people.get("reject", 0) + self.people.get("fallback", 0)
@@ -73,6 +79,8 @@ class BatchSummary(Frozen):
         return f"{self.forms:,} forms wait for people." if self.forms else "Nobody has to be asked."
 
 
+_PARTS = ("accepted", "reviews", "over_budget", "held", "failed", "decided_before")
+"""What `cases` is the sum of."""
 _TOLD = {
     "accepted": "decided by the model alone",
     "decided_before": "had an outcome already",

@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from hitl_prefect.batch_summary import BatchSummary
 from hitl_prefect.detached.batch_ends import artifact_key, atell_batch_end
 from hitl_prefect.detached.batch_rows import aleave_summary
-from hitl_prefect.errors import ProviderError
+from hitl_prefect.errors import ProviderError, ReviewError
 from hitl_prefect.many.batch import Batch
 
 __all__ = ["end", "summary_of"]
@@ -42,8 +42,14 @@ async def end(client: PrefectClient, batch: Batch, summary: BatchSummary) -> Bat
 
     Raises:
         ProviderError: If every case that was asked about has failed.
+        ReviewError: If nothing has come of a case.
     """
     _tell_failures(batch, summary)
+    if summary.left:
+        raise ReviewError(
+            f"batch {batch.name}: nothing has come of {summary.left} of {summary.cases} cases; run it again, and tell "
+            f"the authors of this package: its ledger {batch.ledger.path} holds them"
+        )
     made = ArtifactCreate(
         key=artifact_key(batch.name),
         type="markdown",

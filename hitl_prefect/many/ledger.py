@@ -54,6 +54,8 @@ _INDEXES = tuple(
     f"CREATE INDEX IF NOT EXISTS by_{name} ON cases ({name}) WHERE {name} IS NOT NULL" for name in ("form", "alike")
 )
 """Each form looks up its cases; without these that took a pass over all cases for each of them."""
+_IS_UNDECIDED = "place NOT IN (SELECT place FROM kept WHERE what = 'outcome')"
+"""No outcome is kept that is yet to be stored."""
 
 
 class Kept(NamedTuple):
@@ -128,13 +130,17 @@ class Ledger:
         self._rows.execute("DELETE FROM meta WHERE name = ?", (name,))
 
     def begin(self) -> None:
-        """What failed or was held in an earlier run is taken up again."""
+        """What failed or was held in an earlier run is taken up again, and so is what got no form and no outcome."""
         with self.together():
             self._rows.execute("UPDATE cases SET state = 'waiting', problem = NULL WHERE state = 'failed'")
             # What has its draft need not be asked for it, only scored or reviewed.
             self._rows.execute(
                 "UPDATE cases SET state = 'drafted' WHERE state = 'held' OR "
                 "(state = 'waiting' AND place IN (SELECT place FROM kept))"
+            )
+            # The policy may be another one by now, and gives such a case a form or not.
+            self._rows.execute(
+                f"UPDATE cases SET form = NULL WHERE state = 'drafted' AND form = 0 AND {_IS_UNDECIDED}"  # noqa: S608 - a text of ours
             )
 
     def chunks(self, size: int) -> Iterator[tuple[int, int]]:
@@ -213,7 +219,7 @@ class Ledger:
         marks = ",".join("?" * len(ids))
         return self._rows.execute(
             f"SELECT place, id FROM cases WHERE id IN ({marks}) AND state IN ('waiting', 'drafted', 'held', 'failed') "  # noqa: S608 - question marks
-            "AND place NOT IN (SELECT place FROM kept WHERE what = 'outcome')",
+            f"AND {_IS_UNDECIDED}",
             ids,
         ).fetchall()
 

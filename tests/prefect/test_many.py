@@ -4,86 +4,22 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from prefect.settings import PREFECT_HOME, temporary_settings
 
-from flows.resolve_batch import resolve_batch
-from hitl_prefect.canonical import sha256_of
 from hitl_prefect.detached.flow import review
 from hitl_prefect.errors import BudgetSpent, ConfigError, ProviderDenied, ProviderError
 from hitl_prefect.forgetting import Wish, forget
-from hitl_prefect.models import Usage
-from hitl_prefect.outcomes import Outcome
 from hitl_prefect.policy import Grouping, Policy
 from hitl_prefect.providers.scripted import Step, register
 from hitl_prefect.stores.folder import FolderStore
-from tests.servers.prefect import post
+from tests.prefect.batch_desk import BAR, cases, counts, desk_of
 
 # Prefect opens a client for an async flow, asks it for the result storage, and never closes it.
 pytestmark = [pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"), pytest.mark.usefixtures("collected")]
 
 
-BAR = Policy(min_confidence=0.8)
-
-
-class Desk:
-    """Runs batches of one task of its own, against a real Prefect server."""
-
-    def __init__(self, resident, folder, task):
-        self.resident, self.folder, self.task = resident, folder, task
-        self.store = FolderStore(folder / "outcomes")
-
-    def model(self, *steps):
-        """A model that says so, call by call: `yes 0.9` is an answer and its confidence; the last one repeats."""
-        return register(self.task, [_step(said) for said in steps])
-
-    def run(self, cases, **parameters):
-        """One flow run; returns its summary."""
-        given = {"task": self.task, "model": f"scripted:{self.task}", "store": self.store.url, "policy": BAR}
-        home = {PREFECT_HOME: self.folder / "home"}
-        with self.resident.connected(), temporary_settings(home):
-            return resolve_batch(source=self.file(cases), **{**given, "in_flight": 1, **parameters})
-
-    def file(self, cases):
-        path = self.folder / "cases.jsonl"
-        path.write_text("".join(one if isinstance(one, str) else json.dumps(one) + "\n" for one in cases))
-        return str(path)
-
-    def outcomes(self):
-        """By case id."""
-        found = [Outcome.model_validate_json(self.store.get(key)) for key in self.store.keys("outcomes/")]
-        return {one.case.id: one for one in found}
-
-    def reviews(self):
-        """The flow runs that wait for a person, by the case that their form shows."""
-        wanted = {"flow_runs": {"tags": {"all_": [f"task:{self.task}", "waiting"]}}, "limit": 200}
-        return {run["parameters"]["case"]: run for run in post(self.resident.api, "/flow_runs/filter", wanted).json()}
-
-    def artifact(self, key):
-        found = self.resident.api.get(f"/artifacts/{key}/latest")
-        return found.raise_for_status().json()["data"]
-
-
-def _step(said):
-    if isinstance(said, Exception):
-        return said
-    answer, confidence = said.split()
-    text = json.dumps({"answer": answer, "confidence": float(confidence)})
-    return Step(text=text, usage=Usage(input_tokens=1, output_tokens=1))
-
-
 @pytest.fixture
 def desk(resident, tmp_path, request):
-    return Desk(resident, tmp_path, f"many-{sha256_of(request.node.name)[:12]}")
-
-
-def cases(count, first=1):
-    return [{"id": f"c{number}", "prompt": f"Is it {number}?"} for number in range(first, first + count)]
-
-
-def counts(summary):
-    """What is told, without what is zero."""
-    names = ("cases", "accepted", "reviews", "forms", "over_budget", "held", "failed", "decided_before", "bad_lines")
-    return {name: getattr(summary, name) for name in names if getattr(summary, name)}
+    return desk_of(resident, tmp_path, request.node.name)
 
 
 def test_sure_answers_are_stored_and_the_others_wait_in_runs_of_their_own(desk):

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 from prefect.logging import disable_run_logger
 
+from hitl_prefect.errors import ReviewError
 from hitl_prefect.forgetting import Wish, forget
 from hitl_prefect.many.batch import Batch, Wanted
-from hitl_prefect.many.ending import summary_of
+from hitl_prefect.many.ending import end, summary_of
 from hitl_prefect.many.known import pass_over_decided
 from hitl_prefect.many.lanes import Lanes
 from hitl_prefect.many.ledger import Ledger
@@ -56,6 +57,14 @@ async def test_what_was_rejected_or_forgotten_before_is_counted(tmp_path):
 
     assert (summary.cases, summary.decided_before, summary.rejected_before, summary.forgotten) == (5, 4, 2, 1)
     assert "| of them: forgotten | 1 |" in summary.markdown()
+
+
+async def test_a_run_of_which_some_case_has_come_to_nothing_fails(tmp_path):
+    """Numbers that do not add up are not left to whoever reads them."""
+    with batch_of(tmp_path, 3) as batch:
+        batch.ledger.settle([1], "accepted")
+        with pytest.raises(ReviewError, match="nothing has come of 2 of 3 cases"):
+            await end(None, batch, summary_of(batch, bad_lines=0, seconds=0))
 
 
 @pytest.mark.parametrize(

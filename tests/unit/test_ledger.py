@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.many.ledger import TABLES, Ledger, connect
 from hitl_prefect.models import Attempt, Case
-from tests.unit.making import a_generation, a_route, a_score
+from tests.unit.making import a_generation, a_route, a_score, an_outcome
 
 
 def made(path, count):
@@ -71,6 +71,18 @@ def test_what_failed_or_was_held_is_taken_up_again(tmp_path):
 
         assert told == [(2, "c1", "ProviderDenied: no"), (3, "c2", "ProviderDenied: no")]
         assert ledger.counts() == {"waiting": 1, "drafted": 2}
+
+
+def test_who_got_no_form_is_chosen_among_again_until_there_is_an_outcome(tmp_path):
+    """A policy of another day may have room for it; an outcome that was kept is stored as it is."""
+    with Ledger(made(tmp_path / "b.sqlite", 3)) as ledger:
+        for place in (1, 2, 3):
+            ledger.keep_attempt(place, attempt(ledger.read(place).case), alike=None, loss=None)
+        ledger.change("UPDATE cases SET form = ? WHERE place = ?", [(0, 1), (0, 2), (3, 3)])
+        ledger.keep_outcome(2, an_outcome(route=a_route(action="review", reason="below_bar", propensity=0.0)))
+        ledger.begin()
+
+        assert ledger.execute("SELECT form FROM cases ORDER BY place") == [(None,), (0,), (3,)]
 
 
 def test_an_error_leaves_nothing_half_written(tmp_path):
