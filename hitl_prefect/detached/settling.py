@@ -21,6 +21,7 @@ __all__ = ["asettle"]
 
 _AT_A_TIME = 8
 """Outcomes of a group that are stored side by side."""
+_MADE_BY = ("flow_run_id", "deployment", "versions")
 
 
 async def asettle(asked: Detached) -> Outcome[JsonValue]:
@@ -68,6 +69,8 @@ async def _store_all(asked: Detached, outcome: Outcome[JsonValue], store: Store)
 
 
 def _of_member(member: Member, outcome: Outcome[JsonValue], asked: Detached) -> Outcome[JsonValue]:
-    """What the form decided for a case that it was not about."""
+    """What the form decided for a case that it was not about: where and by what is said of the one that it was."""
     made = member.attempt
-    return conclude(member.case, made.generation, made.score, made.route, outcome.review, policy=asked.policy)
+    concluded = conclude(member.case, made.generation, made.score, made.route, outcome.review, policy=asked.policy)
+    # Not what runs now: a later version that goes on with the group writes the same bytes.
+    return concluded.model_copy(update={name: getattr(outcome, name) for name in _MADE_BY})
