@@ -27,6 +27,7 @@ __all__ = [
     "put_outcome",
     "put_outcomes",
     "read_outcome",
+    "read_standing",
     "save_outcome",
 ]
 
@@ -84,6 +85,26 @@ def read_outcome(store: Store, task_name: str, case_id: str) -> Outcome[JsonValu
     except ValidationError:
         _refuse_forgotten(store, entry.key)
         raise
+
+
+def read_standing(store: Store, task_name: str, case_id: str) -> Outcome[JsonValue]:
+    """The outcome of a case that has an index entry, asked once.
+
+    Raises:
+        CaseForgotten: If the case was forgotten.
+        ObjectMissing: If the outcome that the entry names is not there: it may be being written, or is lost.
+        StoreError: If the store refused, or is away.
+    """
+    if found := read_outcome(store, task_name, case_id):
+        return found
+    index = index_key(task_name, case_id)
+    key = IndexEntry.model_validate_json(store.get(index)).key
+    _refuse_forgotten(store, key)
+    raise ObjectMissing(
+        f"the entry {index!r} in {store.url} names the outcome {key!r}, which is not there: whoever stored it ended in "
+        f"between, or it was removed. Retry the flow run that decided case {case_id!r}, or put the outcome back; where "
+        "neither can be, delete the entry; then run this again"
+    )
 
 
 def save_outcome(outcome: Outcome[Answer], *, store: str) -> str:

@@ -104,4 +104,6 @@ async def _conclude(batch: Batch, kept: Kept) -> None:
         outcome = conclude_unasked(kept.case, _attempt(kept), policy=batch.wanted.policy, at=at)
         stored = batch.ledger.keep_outcome(kept.place, outcome)
         kept = kept._replace(outcome=outcome, stored=stored)
-    batch.ledger.settle([kept.place], await store_kept(batch, kept, "over_budget"))
+    state = await store_kept(batch, kept, "over_budget")
+    if state != "failed":
+        batch.ledger.settle([kept.place], state)
