@@ -11,8 +11,9 @@ __all__ = ["BatchSummary"]
 class BatchSummary(Frozen):
     """What became of a batch of cases.
 
-    `cases` is the sum of `accepted`, `reviews`, `over_budget`, `held`, `failed` and `decided_before`. Not so for a dry
-    run, which asks nobody: there the rest of `cases` would be asked about, and `cost_usd` is what that might cost.
+    `cases` is the sum of `accepted`, `reviews`, `over_budget`, `held`, `failed`, `decided_before` and `waiting_before`.
+    Not so for a dry run, which asks nobody: there the rest of `cases` would be asked about, and `cost_usd` is what that
+    might cost.
     """
 
     batch: str
@@ -38,6 +39,9 @@ class BatchSummary(Frozen):
     """Of these: rejected, or decided by the policy's fallback alone."""
     forgotten: int = Field(default=0, ge=0)
     """Of these: the outcome was forgotten, and nothing stands."""
+    waiting_before: int = Field(default=0, ge=0)
+    """Cases that an earlier batch or another run has asked people about, and that nobody has decided yet; the next run
+    of the batch looks again."""
     bad_lines: int = Field(default=0, ge=0)
     """Lines that tell no case, set aside."""
     cost_usd: float | None = Field(default=None, ge=0)
@@ -76,16 +80,19 @@ class BatchSummary(Frozen):
     def _standing(self) -> str:
         if self.ended_at is not None:
             return f"Every review is settled, the last one {utc(self.ended_at)}."
-        return f"{self.forms:,} forms wait for people." if self.forms else "Nobody has to be asked."
+        if self.forms:
+            return f"{self.forms:,} forms wait for people."
+        return "Nobody more has to be asked." if self.waiting_before else "Nobody has to be asked."
 
 
-_PARTS = ("accepted", "reviews", "over_budget", "held", "failed", "decided_before")
+_PARTS = ("accepted", "reviews", "over_budget", "held", "failed", "decided_before", "waiting_before")
 """What `cases` is the sum of."""
 _TOLD = {
     "accepted": "decided by the model alone",
     "decided_before": "had an outcome already",
     "rejected_before": "of them: rejected, or decided by the policy alone",
     "forgotten": "of them: forgotten",
+    "waiting_before": "asked about by an earlier batch or run, and not decided yet",
     "reviews": "sent to people",
     "over_budget": "decided by the policy, over the day's reviews",
     "held": "held for another day, over the day's reviews",

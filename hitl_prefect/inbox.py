@@ -1,7 +1,7 @@
 """What waits for a person, through Prefect's own client."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -9,11 +9,11 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from hitl_prefect.connecting import open_client
-from hitl_prefect.run_pages import RUNS, run_pages
+from hitl_prefect.run_pages import RUNS, Run, ours, run_pages
 from hitl_prefect.ui import runs_page
 from hitl_prefect.waiting import Waiting, read_inbox, read_most_urgent
 
-__all__ = ["ainbox", "most_urgent", "read_waiting", "runs_where"]
+__all__ = ["ainbox", "most_urgent", "pages_where", "read_waiting", "runs_where"]
 
 
 async def ainbox() -> list[Waiting]:
@@ -41,9 +41,14 @@ async def most_urgent(client: PrefectClient, *, at_most: int) -> tuple[list[Wait
 
 async def runs_where(client: PrefectClient, kind: StateType) -> AsyncIterator[FlowRun]:
     """Our flow runs whose state is of one type, each once."""
-    async for page in run_pages(partial(_ask, client), kind.value):
+    async for page in pages_where(client, ours(kind.value)):
         for run in page:
             yield FlowRun.model_validate(run)
+
+
+def pages_where(client: PrefectClient, wanted: dict[str, Any]) -> AsyncGenerator[list[Run], None]:
+    """The flow runs that pass a filter of Prefect's, page by page, as `run_pages` gives them."""
+    return run_pages(partial(_ask, client), wanted)
 
 
 async def _ask(client: PrefectClient, body: dict[str, Any]) -> bytes:

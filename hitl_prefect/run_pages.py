@@ -1,7 +1,7 @@
 """Our flow runs as Prefect's server lists them, page by page, whoever asks it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -27,24 +27,28 @@ def ours(kind: str) -> dict[str, Any]:
     return {"tags": {"all_": [TAG]}, "state": {"type": {"any_": [kind]}}}
 
 
-async def run_pages(ask: Ask, kind: str) -> AsyncIterator[list[Run]]:
-    """Our flow runs whose state is of one type, each once; none that stays in that state is missed.
+async def run_pages(ask: Ask, wanted: dict[str, Any]) -> AsyncGenerator[list[Run], None]:
+    """The flow runs that pass a filter, such as `ours`, each once; none that passes it all the while is missed.
 
     The latest start first, and each page from where the one before ended: by an offset, a run that leaves between two
     pages would hide another. Prefect keeps an index of the starts and none of the ids: sorted by id, every page costs
     the server a sort of all.
     """
-    body: dict[str, Any] = {"flow_runs": ours(kind), "sort": "START_TIME_DESC", "limit": _PAGE, "offset": 0}
+    body: dict[str, Any] = {"flow_runs": wanted, "sort": "START_TIME_DESC", "limit": _PAGE, "offset": 0}
     seen: set[str] = set()
     coming: asyncio.Future[bytes] | None = asyncio.ensure_future(ask(body))
-    while coming:
-        page = from_json(await coming)
-        following = _after(page, body)
-        # Asked for before this page is looked at: the server takes longer to make one than anybody to read it.
-        coming = asyncio.ensure_future(ask(following)) if following else None
-        body = following or body
-        yield [run for run in page if run["id"] not in seen]
-        seen |= {run["id"] for run in page}
+    try:
+        while coming:
+            page = from_json(await coming)
+            following = _after(page, body)
+            # Asked for before this page is looked at: the server takes longer to make one than anybody to read it.
+            coming = asyncio.ensure_future(ask(following)) if following else None
+            body = following or body
+            yield [run for run in page if run["id"] not in seen]
+            seen |= {run["id"] for run in page}
+    finally:
+        if coming:
+            coming.cancel()
 
 
 def _after(page: list[Run], body: dict[str, Any]) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.run_pages import Ask, run_pages
+from hitl_prefect.run_pages import Ask, ours, run_pages
 
 __all__ = ["Waiting", "read_inbox", "read_most_urgent", "waiting_run"]
 
@@ -87,7 +87,7 @@ def _urgency(one: Waiting) -> tuple[bool, float, float, float]:
 
 
 async def _listed_pages(ask: Ask, pages: str) -> AsyncIterator[list[Waiting]]:
-    async for page in run_pages(ask, "PAUSED"):
+    async for page in run_pages(ask, ours("PAUSED")):
         asked = (_listed(run, pages) for run in page if "hitl.case" in run["labels"])
         yield [one for one in asked if one is not None]
 

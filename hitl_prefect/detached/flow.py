@@ -1,5 +1,6 @@
 """The flow of a review: it runs once somebody has answered, and never asks the model for the draft under review."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import flow, get_run_logger
@@ -22,13 +23,14 @@ async def review(
     batch: str = "",
     asked: str = "",
     kept: dict[str, Any] | None = None,
+    members: Sequence[str] = (),
 ) -> Outcome[JsonValue]:
     """Settle one review: with what a person said, or as the policy declares for nobody coming.
 
     Runs again from the top whenever it goes on; what it did stands in the inputs of the flow run.
     """
     parameters = ReviewParameters.model_validate(
-        {"case": case, "task": task, "store": store, "batch": batch, "asked": asked, "kept": kept}
+        {"case": case, "task": task, "store": store, "batch": batch, "asked": asked, "kept": kept, "members": members}
     )
     try:
         about = await thaw(parameters)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from typing import Any
 
 from prefect.runtime import flow_run
 from pydantic import JsonValue, ValidationError
@@ -42,6 +43,8 @@ class ReviewParameters(Frozen):
     """The review as JSON text; empty where it is kept in the store. As text, since Prefect evaluates objects among
     parameters that hold `__prefect_kind`, and a model may have written one."""
     kept: InStore | None = None
+    members: tuple[str, ...] = ()
+    """The ids of the other cases that the form answers, so that a list of runs tells which cases are asked about."""
 
 
 async def freeze(review: Detached) -> ReviewParameters:
@@ -55,7 +58,8 @@ async def freeze(review: Detached) -> ReviewParameters:
     """
     body = json.dumps(review.packed(), ensure_ascii=False).encode("utf-8", "replace")
     text = body.decode()
-    named = {"case": review.case.id, "task": review.case.task, "store": review.store, "batch": review.batch}
+    named: dict[str, Any] = {"case": review.case.id, "task": review.case.task, "store": review.store}
+    named |= {"batch": review.batch, "members": tuple(one.case.id for one in review.members)}
     # As Prefect measures it: a letter that is not ASCII takes six bytes, and one that is too large has it refuse all.
     if len(json.dumps(text)) <= _LARGEST_BYTES and not is_veiled(review.attempt.route, review.policy):
         return ReviewParameters(**named, asked=text)

@@ -12,7 +12,7 @@ __all__ = ["foretell"]
 
 
 async def foretell(batch: Batch, bad_lines: int) -> BatchSummary:
-    """How many cases there are, how many have an outcome, and about what the drafts of the others would cost.
+    """How many cases there are, have an outcome or wait for one, and about what the drafts of the others would cost.
 
     A token per four bytes, and 256 tokens per answer of a model that this process has not heard; what scorers ask is
     not counted.
@@ -31,11 +31,13 @@ async def foretell(batch: Batch, bad_lines: int) -> BatchSummary:
         **batch.ledger.counts_before(),
     )
     get_run_logger().info(
-        "batch %s, dry run: %d cases, %d bad lines, %d decided before; %d would be asked about, for %s",
+        "batch %s, dry run: %d cases, %d bad lines, %d decided before, %d waiting for people; %d would be asked about, "
+        "for %s",
         batch.name,
         summary.cases,
         bad_lines,
         summary.decided_before,
+        summary.waiting_before,
         count,
         "an unknown price" if cost is None else f"about {cost:,.2f} USD",
     )

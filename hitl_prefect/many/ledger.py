@@ -27,8 +27,10 @@ State = Literal[
     "decided_before",
     "rejected_before",
     "forgotten",
+    "waiting_before",
 ]
-"""`waiting`: not drafted yet. `drafted`: the draft is kept, and nothing has come of it yet."""
+"""`waiting`: not drafted yet. `drafted`: the draft is kept, and nothing has come of it yet. `waiting_before`: people
+are asked about it elsewhere."""
 BEFORE: tuple[State, ...] = ("decided_before", "rejected_before", "forgotten")
 """What had an outcome already: one that ships, one that does not, and one that was forgotten."""
 
@@ -56,6 +58,8 @@ _INDEXES = tuple(
 """Each form looks up its cases; without these that took a pass over all cases for each of them."""
 _IS_UNDECIDED = "place NOT IN (SELECT place FROM kept WHERE what = 'outcome')"
 """No outcome is kept that is yet to be stored."""
+# Who has a form may have been asked by a run that was killed before it could say so.
+_IS_UNASKED = f"state IN ('waiting', 'drafted') AND form IS NULL AND {_IS_UNDECIDED}"
 
 
 class Kept(NamedTuple):
@@ -130,9 +134,11 @@ class Ledger:
         self._rows.execute("DELETE FROM meta WHERE name = ?", (name,))
 
     def begin(self) -> None:
-        """What failed or was held in an earlier run is taken up again, and so is what got no form and no outcome."""
+        """What failed, was held or waited elsewhere is taken up again, and so is what got no form and no outcome."""
         with self.together():
-            self._rows.execute("UPDATE cases SET state = 'waiting', problem = NULL WHERE state = 'failed'")
+            self._rows.execute(
+                "UPDATE cases SET state = 'waiting', problem = NULL WHERE state IN ('failed', 'waiting_before')"
+            )
             # What has its draft need not be asked for it, only scored or reviewed.
             self._rows.execute(
                 "UPDATE cases SET state = 'drafted' WHERE state = 'held' OR "
@@ -215,23 +221,37 @@ class Ledger:
                 self._rows.executemany("DELETE FROM kept WHERE place = ?", [(one,) for one in places])
 
     def undecided(self, ids: Sequence[str]) -> list[tuple[int, str]]:
-        """Place and id of those of these cases that nothing has come of in this batch."""
+        """Place and id of those of these cases that nothing has come of, as far as this batch knows."""
         marks = ",".join("?" * len(ids))
         return self._rows.execute(
-            f"SELECT place, id FROM cases WHERE id IN ({marks}) AND state IN ('waiting', 'drafted', 'held', 'failed') "  # noqa: S608 - question marks
-            f"AND {_IS_UNDECIDED}",
+            f"SELECT place, id FROM cases WHERE id IN ({marks}) AND state IN "  # noqa: S608 - question marks
+            f"('waiting', 'drafted', 'held', 'failed', 'waiting_before') AND {_IS_UNDECIDED}",
             ids,
         ).fetchall()
+
+    def unasked(self, ids: Sequence[str]) -> list[int]:
+        """The places of those of these cases that nobody decides or is asked about, as far as this batch knows."""
+        marks = ",".join("?" * len(ids))
+        found = self._rows.execute(f"SELECT place FROM cases WHERE id IN ({marks}) AND {_IS_UNASKED}", ids)  # noqa: S608 - question marks
+        return [place for (place,) in found]
+
+    def has_unasked(self) -> bool:
+        """Whether there are any."""
+        return bool(self.execute(f"SELECT 1 FROM cases WHERE {_IS_UNASKED} LIMIT 1"))  # noqa: S608 - a text of ours
 
     def counts(self) -> dict[str, int]:
         """How many cases are in each state."""
         return dict(self._rows.execute("SELECT state, count(*) FROM cases GROUP BY state"))
 
     def counts_before(self) -> dict[str, int]:
-        """How many cases had an outcome already, and how many of them do not ship, as a `BatchSummary` names them."""
+        """How many cases had an outcome already, how many of them do not ship, and how many wait for one elsewhere.
+
+        As a `BatchSummary` names them.
+        """
         counts = self.counts()
         before: dict[str, int] = {state: counts.get(state, 0) for state in BEFORE}
-        return {**before, "decided_before": sum(before.values())}
+        waiting = counts.get("waiting_before", 0)
+        return {**before, "decided_before": sum(before.values()), "waiting_before": waiting}
 
     def cost_usd(self) -> float | None:
         """What is known of what was paid; `None` where nothing is."""

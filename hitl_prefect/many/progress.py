@@ -27,6 +27,7 @@ _WORDS = {
     "decided_before": "had an outcome already",
     "rejected_before": "had been rejected already",
     "forgotten": "had been forgotten",
+    "waiting_before": "asked about by an earlier batch or run",
     "waiting": "not asked about yet",
 }
 

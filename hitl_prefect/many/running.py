@@ -15,6 +15,7 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 from hitl_prefect.batch_summary import BatchSummary
 from hitl_prefect.configured import policy_of, store_of
 from hitl_prefect.detached.deployment import POOL
+from hitl_prefect.many.asked import pass_over_asked
 from hitl_prefect.many.batch import Batch, Wanted
 from hitl_prefect.many.checking import check
 from hitl_prefect.many.chunks import resolve_chunks
@@ -153,6 +154,7 @@ async def _run_of(client: PrefectClient, ledger: Ledger) -> str:
 
 
 async def _resolve(client: PrefectClient, batch: Batch, scanned: Scanned, *, dry_run: bool) -> BatchSummary:
+    await pass_over_asked(client, batch)
     await pass_over_decided(batch)
     if dry_run:
         return await foretell(batch, scanned.bad_lines)

@@ -134,6 +134,11 @@ class Ending(Frozen):
             return f"{self.reviews_open} reviews wait for people or have not ended; `hitl inbox` lists them"
         if held := self._count("held"):
             return f"{held} cases are held for another day's reviews; run the batch again then"
+        if before := self._count("waiting_before"):
+            return (
+                f"{before} cases wait for people, asked about by an earlier batch or run; run the batch again once "
+                "they are decided"
+            )
         if self.kind == "PAUSED":
             return f"waits for a person: {self.message}; answer at {self.url}, or by `hitl answer {self.run_id}`"
         if self.state == "Late":
@@ -145,6 +150,6 @@ def _code_of(batch: BatchSummary) -> int:
     """The exit code of a batch whose reviews have ended."""
     if batch.failed or not batch.cases:
         return 1
-    if batch.held:
+    if batch.held or batch.waiting_before:
         return 4
     return 3 if batch.unapproved else 0

@@ -75,5 +75,6 @@ def cases(count, first=1):
 
 def counts(summary):
     """What is told, without what is zero."""
-    names = ("cases", "accepted", "reviews", "forms", "over_budget", "held", "failed", "decided_before", "bad_lines")
+    before = ("decided_before", "waiting_before")
+    names = ("cases", "accepted", "reviews", "forms", "over_budget", "held", "failed", *before, "bad_lines")
     return {name: getattr(summary, name) for name in names if getattr(summary, name)}

@@ -72,6 +72,8 @@ def several(*batches, decisions=(), **known):
         (batch(cases=0, accepted=0, bad_lines=7), 1, True),
         (batch(bad_lines=1), 0, True),
         (batch(held=1), 4, True),
+        (batch(waiting_before=1), 4, True),
+        (batch(waiting_before=1, decided_before=1, rejected_before=1), 4, True),
         (batch(failed=1), 1, True),
         (batch(reviews=2, forms=2, open_=1, failed=1), 1, False),
         (batch(reviews=1, forms=1, lost=1), 1, True),
@@ -102,6 +104,11 @@ def test_the_exit_code_says_what_was_decided_and_fails_closed(stands, code, is_f
         (ending("FAILED", "Failed", message="a budget is spent"), "Failed: a budget is spent"),
         (batch(open_=2), "2 reviews wait for people or have not ended; `hitl inbox` lists them"),
         (batch(held=3), "3 cases are held for another day's reviews; run the batch again then"),
+        (
+            batch(waiting_before=3),
+            "3 cases wait for people, asked about by an earlier batch or run; run the batch again once they are "
+            "decided",
+        ),
         (batch(failed=2, lost=1), "2 cases failed, and 1 reviews; run the batch again"),
         (
             batch(cases=0, bad_lines=7),
