@@ -25,7 +25,7 @@ from hitl_prefect.rounds import About, make_round
 from hitl_prefect.signposts import mark_settled, tag_run
 from hitl_prefect.telling import Told, settled_facts, signs_of
 
-__all__ = ["areview", "review"]
+__all__ = ["amark_settled", "areview", "review"]
 
 
 async def areview(
@@ -75,7 +75,9 @@ async def areview(
             run=str(journal.flow_run_id), slug=journal.slug, how=how, route=route, earlier=earlier, group=group
         )
         done = await _Asking(journal, about, sitting).settle()
-        await _mark_settled(journal, case, done)
+        # In a run of its own the outcome is stored first: the batch that it belongs to counts what still waits.
+        if not journal.is_alone or done.settled.decision == "retry":
+            await amark_settled(journal, case, done)
         return done
 
 
@@ -106,7 +108,8 @@ def review(
     )
 
 
-async def _mark_settled(journal: Journal, case: Case, done: Review) -> None:
+async def amark_settled(journal: Journal, case: Case, done: Review) -> None:
+    """Say on Prefect's own pages how a review ended, once however often it is called."""
     if await mark_settled(journal.client, journal.flow_run_id, case, done.settled, is_alone=journal.is_alone):
         await refresh_page(journal.client, journal.flow_run_id)
 

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 WAITING = "waiting"
-"""On a flow run for as long as it waits for a person."""
+"""On a flow run for as long as it waits for a person; on a review in a run of its own until its outcome is stored."""
 _BATCH = "batch:"
 
 _ASKED = {"second": "Second opinion", "tie_breaker": "Tie-break", "escalated": "Escalated review"}

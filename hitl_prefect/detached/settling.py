@@ -14,6 +14,7 @@ from hitl_prefect.journal import Journal, open_journal
 from hitl_prefect.opening import Opened
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.protocols import Store
+from hitl_prefect.reviewing import amark_settled
 from hitl_prefect.spending import within_budget
 from hitl_prefect.storing import aput_outcome
 
@@ -39,6 +40,8 @@ async def asettle(asked: Detached) -> Outcome[JsonValue]:
             outcome = await _decided(journal, asked)
         store = await store_of(asked.store)
         conflicts = await _store_all(asked, outcome, store)
+        if outcome.review is not None:
+            await amark_settled(journal, asked.case, outcome.review)
         if asked.batch:
             await atell_batch_end(journal.client, asked.batch_run_id, asked.batch)
     if conflicts:

@@ -218,6 +218,26 @@ def test_a_review_that_was_cancelled_holds_up_no_end_of_its_batch(resident):
     assert asyncio.run(_tell(resident, batch_run, summary)) == [True, False]
 
 
+def test_a_batch_has_not_ended_before_the_outcome_of_every_answer_is_stored(resident):
+    """An answer whose outcome could not be stored yet holds its end up; whoever stores it tells the end."""
+    batch, batch_run = f"b-{uuid4().hex[:8]}", resident.create_empty_run()
+    where, named = resident.folder / "no-folder-yet", {"batch": batch, "batch_run_id": batch_run}
+    one, other = opened(resident, a_review(f"folder:{where}", **named), a_review(resident.store, **named))
+    where.write_text("in its way")
+    for run in (one, other):
+        resident.answer(run, decision="approve")
+    states = [resident.go_on(run) for run in (one, other)]
+    early = asyncio.run(_tell(resident, batch_run, BatchSummary(batch=batch, task="detached", cases=2, reviews=2)))
+    where.unlink()
+    resident.force(one, "AwaitingRetry", "SCHEDULED")
+    states.append(resident.go_on(one))
+
+    (artifact,) = resident.artifacts(f"hitl-batch-{batch}")
+    assert (states, early) == (["Failed", "Completed", "Completed"], [False, False])
+    assert "approved | 2" in artifact
+    assert "decision:approve" in resident.run(one)["tags"]
+
+
 async def _tell(resident: Resident, batch_run: str, summary: BatchSummary) -> list[bool]:
     with resident.connected():
         async with get_client() as client:
