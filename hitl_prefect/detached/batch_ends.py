@@ -14,7 +14,8 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging import get_logger
 
 from hitl_prefect.batch_summary import BatchSummary
-from hitl_prefect.detached.batch_rows import ais_told, anote_told, asummaries
+from hitl_prefect.canonical import sha256_of
+from hitl_prefect.detached.batch_rows import anote_told, asummaries, auntold
 from hitl_prefect.events import event_of_run, post_events
 from hitl_prefect.outcomes import Settlement
 from hitl_prefect.signposts import WAITING, batch_tag, decision_tag
@@ -97,8 +98,8 @@ async def _look_at(one: _Look) -> bool:
 
 
 async def _tell(client: PrefectClient, run_id: UUID, batch: str) -> bool:
-    left = (await asummaries(client, run_id)).get(batch)
-    if left is None or await ais_told(client, run_id, left):
+    left = await auntold(client, run_id, batch)
+    if left is None:
         return False
     summary = await _closed(client, left)
     await _show(client, run_id, summary)
@@ -142,10 +143,16 @@ async def _send(client: PrefectClient, run_id: UUID, summary: BatchSummary) -> N
     event = event_of_run(
         run_id,
         "hitl.batch.ended",
-        event_id=uuid5(NAMESPACE_URL, f"{run_id}/hitl-batch-ended/{summary.batch}"),
+        event_id=_event_id(run_id, summary),
         resource=f"hitl.batch.{summary.batch}",
         title=f"{summary.task}/{summary.batch}",
         task=summary.task,
         payload=summary.model_dump(mode="json"),
     )
     await post_events(client, [event])
+
+
+def _event_id(run_id: UUID, summary: BatchSummary) -> UUID:
+    """The same for the same end, whoever tells it and however long it took; another where the batch went on."""
+    end = summary.model_dump(mode="json", exclude={"seconds", "ended_at"})
+    return uuid5(NAMESPACE_URL, f"{run_id}/hitl-batch-ended/{sha256_of(end)}")

@@ -43,7 +43,7 @@ class Batch:
 
     name: str
     run_id: str
-    """The flow run that began it: its reviews name that run, also where another run goes on."""
+    """The flow run that began it: all of its reviews name that run, whichever run opens them."""
     wanted: Wanted
     ledger: Ledger
     writers: Writers

@@ -61,8 +61,6 @@ async def end(client: PrefectClient, batch: Batch, summary: BatchSummary) -> Bat
     # In the run that began the batch, whose reviews name it; and in this one, for whoever waits for it to end.
     for run_id in dict.fromkeys((batch.run_id, str(flow_run.id))):
         await aleave_summary(client, UUID(run_id), summary)
-    # A further run of the batch, for what was held or failed, has its own end.
-    batch.ledger.forget_fact("run_id")
     await atell_batch_end(client, batch.run_id, batch.name)
     return summary
 

@@ -129,10 +129,6 @@ class Ledger:
         """Write a fact, whatever stood there."""
         self._rows.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
-    def forget_fact(self, name: str) -> None:
-        """Take a fact away, if it is there."""
-        self._rows.execute("DELETE FROM meta WHERE name = ?", (name,))
-
     def begin(self) -> None:
         """What failed, was held or waited elsewhere is taken up again, and so is what got no form and no outcome."""
         with self.together():

@@ -14,6 +14,7 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 
 from hitl_prefect.batch_summary import BatchSummary
 from hitl_prefect.configured import policy_of, store_of
+from hitl_prefect.detached.batch_rows import abegin_batch
 from hitl_prefect.detached.deployment import POOL
 from hitl_prefect.many.asked import pass_over_asked
 from hitl_prefect.many.batch import Batch, Wanted
@@ -145,7 +146,7 @@ async def _opened(
 
 
 async def _run_of(client: PrefectClient, ledger: Ledger) -> str:
-    """The flow run that the batch's reviews name: the one that began it, also where this one finishes it."""
+    """The flow run that the batch's reviews name: the one that began it, unless it was deleted."""
     began = ledger.read_fact("run_id")
     if began is not None:
         with suppress(ObjectNotFound):
@@ -159,6 +160,7 @@ async def _resolve(client: PrefectClient, batch: Batch, scanned: Scanned, *, dry
     if dry_run:
         return await foretell(batch, scanned.bad_lines)
     batch.ledger.write_fact("run_id", batch.run_id)
+    await abegin_batch(client, UUID(batch.run_id), batch.name)
     keep(batch)
     async with Progress(client, UUID(str(flow_run.id)), batch) as progress:
         await resolve_chunks(batch)

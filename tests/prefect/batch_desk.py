@@ -1,16 +1,20 @@
 """A desk at which tests run batches of many cases, and see what waits for people."""
 
+import asyncio
 import json
+from uuid import UUID
 
 from prefect.settings import PREFECT_HOME, temporary_settings
 
 from flows.resolve_batch import resolve_batch
 from hitl_prefect.canonical import sha256_of
+from hitl_prefect.detached.flow import review
 from hitl_prefect.models import Usage
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.policy import Policy
 from hitl_prefect.providers.scripted import Step, register
 from hitl_prefect.stores.folder import FolderStore
+from hitl_prefect.triggering import aread_ending
 from tests.servers.prefect import post
 
 __all__ = ["BAR", "Desk", "cases", "counts", "desk_of"]
@@ -50,6 +54,20 @@ class Desk:
         """The flow runs that wait for a person, by the case that their form shows."""
         wanted = {"flow_runs": {"tags": {"all_": [f"task:{self.task}", "waiting"]}}, "limit": 200}
         return {run["parameters"]["case"]: run for run in post(self.resident.api, "/flow_runs/filter", wanted).json()}
+
+    def settle(self, *runs):
+        """A person approves, and the review goes on."""
+        for run in runs:
+            self.resident.adopt(review, run["id"])
+            self.resident.answer(run["id"], decision="approve")
+            assert self.resident.go_on(run["id"]) == "Completed"
+
+    def endings(self, batch):
+        """How the flow runs stand that have resolved a batch, each as whoever waits for it sees it."""
+        wanted = {"artifacts": {"key": {"any_": [f"hitl-batch-{batch}-progress"]}}}
+        runs = {one["flow_run_id"] for one in post(self.resident.api, "/artifacts/filter", wanted).json()}
+        with self.resident.connected():
+            return [asyncio.run(aread_ending(UUID(run))) for run in runs]
 
     def artifact(self, key):
         found = self.resident.api.get(f"/artifacts/{key}/latest")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 from unittest.mock import patch
 from uuid import UUID, uuid4
 
@@ -12,7 +13,7 @@ from pydantic import RootModel
 
 from hitl_prefect.batch_summary import BatchSummary
 from hitl_prefect.detached.batch_ends import atell_batch_end
-from hitl_prefect.detached.batch_rows import aleave_summary
+from hitl_prefect.detached.batch_rows import abegin_batch, aleave_summary
 from hitl_prefect.policy import Policy
 from tests.prefect.resident import Resident
 from tests.prefect.reviews_at_hand import DRAFT, a_case, a_member, a_review, opened
@@ -204,6 +205,38 @@ async def _tell_through_a_fault(resident: Resident, batch_run: str, summary: Bat
             with patch.object(client, "create_artifact", side_effect=httpx.ReadError("gone")):
                 broken = await atell_batch_end(client, batch_run, summary.batch)
             return [broken, *[await atell_batch_end(client, batch_run, summary.batch) for _ in range(2)]]
+
+
+def test_the_end_of_a_batch_that_goes_on_is_told_anew(resident):
+    """Nothing while a further run opens reviews; the same end told again is the same event."""
+    batch, batch_run = f"b-{uuid4().hex[:8]}", resident.create_empty_run()
+    held = BatchSummary(batch=batch, task="detached", cases=3, accepted=2, held=1)
+    done = held.model_copy(update={"accepted": 3, "held": 0})
+    told = asyncio.run(_tell_of_runs(resident, batch_run, [held, done, done.model_copy(update={"seconds": 9})]))
+
+    wanted = {"event": {"name": ["hitl.batch.ended"]}, "resource": {"id": [f"hitl.batch.{batch}"]}, "order": "ASC"}
+    wait_until(lambda: len(_events(resident, wanted)) == 2, "two events", timeout_s=30)
+    assert told == [False, True, False] * 3
+    assert [one["payload"]["held"] for one in _events(resident, wanted)] == [1, 0]
+    assert len(resident.artifacts(f"hitl-batch-{batch}")) == 3
+
+
+async def _tell_of_runs(resident: Resident, batch_run: str, summaries: list[BatchSummary]) -> list[bool]:
+    """Each summary is that of a run of the batch, whose end somebody would tell at any time."""
+    told = []
+    with resident.connected():
+        async with get_client() as client:
+            for summary in summaries:
+                await abegin_batch(client, UUID(batch_run), summary.batch)
+                told.append(await atell_batch_end(client, batch_run, summary.batch))
+                await aleave_summary(client, UUID(batch_run), summary)
+                told += [await atell_batch_end(client, batch_run, summary.batch) for _ in range(2)]
+    return told
+
+
+def _events(resident: Resident, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = resident.api.post("/events/filter", json={"filter": wanted}).json()["events"]
+    return found
 
 
 def test_a_review_that_was_cancelled_holds_up_no_end_of_its_batch(resident):

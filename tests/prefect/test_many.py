@@ -147,6 +147,23 @@ def test_the_highest_expected_losses_take_the_reviews_of_the_day(desk):
     assert (counts(second), model.calls) == ({"cases": 3, "reviews": 3, "forms": 3}, 3)
 
 
+def test_a_batch_that_goes_on_ends_once_with_what_all_of_its_runs_counted(desk, resident):
+    """Whichever run opened the review that is settled last; whoever waits for either run waits for all reviews."""
+    desk.model("yes 0.5")
+    policy = {"policy": BAR.model_copy(update={"max_reviews_per_day": 1})}
+    summary, early = desk.run(cases(2), **policy), dict(desk.reviews())
+    desk.run(cases(2))
+    late = [run for case, run in desk.reviews().items() if case not in early]
+    desk.settle(*late)
+    waiting = desk.endings(summary.batch)
+    desk.settle(*early.values())
+
+    ends = [one for one in resident.artifacts(f"hitl-batch-{summary.batch}") if "Every review is settled" in one]
+    assert (len(ends), "held" in ends[0], "approved | 2" in ends[0]) == (1, False, True)
+    assert [(one.code, one.reviews_open) for one in waiting] == [(4, 1)] * 2
+    assert [(one.code, one.reviews_open) for one in desk.endings(summary.batch)] == [(0, 0)] * 2
+
+
 def test_over_the_budget_the_policy_decides_where_it_says_so(desk):
     desk.model("yes 0.5")
     policy = Policy(min_confidence=0.8, max_reviews_per_day=0, over_budget="fallback", fallback="unknown")
