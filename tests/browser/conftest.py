@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.browser.desk import Asked, Desk
 from tests.browser.pages import ResumeForm, V1Form, V2Form
@@ -48,6 +48,7 @@ def window(chromium: Browser) -> Iterator[BrowserContext]:
     """One window for all tests: what the UIs load is loaded once."""
     context = chromium.new_context(viewport={"width": 1280, "height": 1600})
     context.set_default_timeout(_PATIENCE_MS)
+    expect.set_options(timeout=_PATIENCE_MS)
     yield context
     context.close()
 

@@ -43,7 +43,7 @@ def test_who_is_second_is_told_that_somebody_was_faster(resident, ui):
     ui.learn_nothing_new()
     resident.answer(run, decision="reject", reviewer="bob")
     ui.press_submit()
-    expect(ui.page.get_by_text("Cannot resume a flow run that is not paused").first).to_be_visible(timeout=60_000)
+    expect(ui.page.get_by_text("Cannot resume a flow run that is not paused").first).to_be_visible()
     resident.go_on(run)
 
     (outcome,) = resident.outcomes(run)
