@@ -62,7 +62,8 @@ def test_what_was_changed_in_a_block_since_stays_until_it_is_overwritten(site, d
 
     document, _ = bar()
     changed = {"data": {"policy": {"min_confidence": 0.5}}, "merge_existing_data": False}
-    site.api.patch(f"/block_documents/{document}", json=changed).raise_for_status()
+    # SQLite that is locked for a moment answers 503.
+    wait_until(lambda: site.api.patch(f"/block_documents/{document}", json=changed).is_success, "the block is changed")
     again = run_in_project(site, "blocks/save_blocks.py").splitlines()
     kept = bar()
     run_in_project(site, "blocks/save_blocks.py", "--overwrite")

@@ -19,6 +19,7 @@ from hitl_prefect.detached.lots import OPENING, note_lot
 from hitl_prefect.detached.opening import Opening
 from hitl_prefect.errors import HitlError
 from tests.prefect.reviews_at_hand import a_review, opened
+from tests.servers.machine import wait_until
 from tests.servers.proxy import store_proxy
 
 # Prefect opens a client for an async flow, asks it for the result storage, and never closes it.
@@ -93,8 +94,16 @@ async def half_opened(resident, *reviews):
             deployment = await ensure_review_deployment(client)
             await note_lot(client, [one.key for one in reviews])
             bodies = [await Opening(one).body() for one in reviews]
-    made = resident.api.post(f"/deployments/{deployment}/create_flow_run/bulk", json=bodies).raise_for_status()
-    return [one["flow_run_id"] for one in made.json()["results"]]
+    made = []
+
+    def are_created():
+        # Where SQLite was locked the server leaves out single ones.
+        answer = resident.api.post(f"/deployments/{deployment}/create_flow_run/bulk", json=bodies).raise_for_status()
+        made[:] = [one["flow_run_id"] for one in answer.json()["results"]]
+        return all(made)
+
+    wait_until(are_created, "the runs are created")
+    return made
 
 
 def test_a_review_takes_three_requests_and_a_lot_four_more(resident):
