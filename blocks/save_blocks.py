@@ -4,6 +4,7 @@ import os
 from argparse import ArgumentParser
 
 from prefect.blocks.core import Block
+from prefect.exceptions import ObjectAlreadyExists
 
 from hitl_prefect import Policy
 from hitl_prefect.blocks import AnthropicModel, FolderStoreBlock, OpenAIModel, ReviewPolicy, S3StoreBlock
@@ -30,7 +31,9 @@ def _save(block: Block, name: str, *, overwrite: bool) -> str:
     said = f"{block.get_block_type_slug()}/{name}"
     try:
         block.save(name, overwrite=overwrite)
-    except ValueError:  # Prefect's word for a name that is taken
+    except ValueError as exc:
+        if not isinstance(exc.__cause__, ObjectAlreadyExists):
+            raise
         return f"{said} is saved already and stays as it is; --overwrite writes it anew"
     return said
 
