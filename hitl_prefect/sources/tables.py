@@ -50,8 +50,10 @@ def _check_zones(schema: Any) -> None:
 
     for field in schema:
         zone = getattr(field.type, "tz", None)
+        if not zone:
+            continue
         try:
-            _ = zone and pyarrow.scalar(0, field.type).as_py()
+            pyarrow.scalar(0, field.type).as_py()
         except _UNREADABLE as exc:
             raise ConfigError(
                 f"column {field.name!r} has the time zone {zone!r}, which is unknown here: write it anew in UTC"

@@ -55,11 +55,11 @@ class Desk:
         wanted = {"flow_runs": {"tags": {"all_": [f"task:{self.task}", "waiting"]}}, "limit": 200}
         return {run["parameters"]["case"]: run for run in post(self.resident.api, "/flow_runs/filter", wanted).json()}
 
-    def settle(self, *runs):
-        """A person approves, and the review goes on."""
+    def settle(self, *runs, decision="approve", **typed):
+        """A person decides so, and the review goes on."""
         for run in runs:
             self.resident.adopt(review, run["id"])
-            self.resident.answer(run["id"], decision="approve")
+            self.resident.answer(run["id"], decision=decision, **typed)
             assert self.resident.go_on(run["id"]) == "Completed"
 
     def endings(self, batch):

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hitl_prefect.detached.flow import review
 from hitl_prefect.errors import BudgetSpent, ConfigError, ProviderDenied, ProviderError
 from hitl_prefect.forgetting import Wish, forget
 from hitl_prefect.policy import Grouping, Policy
@@ -35,15 +34,14 @@ def test_sure_answers_are_stored_and_the_others_wait_in_runs_of_their_own(desk):
     assert "**3 of 3 cases**" in desk.artifact(f"hitl-batch-{summary.batch}-progress")
 
 
-def test_the_summary_says_once_that_the_last_review_is_settled(desk, resident):
+def test_the_summary_says_once_that_the_last_review_is_settled(desk):
     """And how the reviews ended; the outcomes of people are beside those of the model."""
     desk.model("yes 0.9", "no 0.5", "no 0.4")
     summary = desk.run(cases(3))
     before = desk.artifact(f"hitl-batch-{summary.batch}")
-    for decision, run in zip(("approve", "reject"), desk.reviews().values(), strict=True):
-        resident.adopt(review, run["id"])
-        resident.answer(run["id"], decision=decision, **({"reason": "no"} if decision == "reject" else {}))
-        assert resident.go_on(run["id"]) == "Completed"
+    approved, rejected = desk.reviews().values()
+    desk.settle(approved)
+    desk.settle(rejected, decision="reject", reason="no")
 
     after = desk.artifact(f"hitl-batch-{summary.batch}")
     assert "2 forms wait for people" in before

@@ -3,7 +3,6 @@
 import pytest
 
 from flows.resolve_case import resolve_one_case
-from hitl_prefect.detached.flow import review
 from hitl_prefect.errors import StoreDenied
 from hitl_prefect.policy import Grouping, Policy
 from tests.prefect.batch_desk import BAR, cases, counts, desk_of
@@ -73,9 +72,7 @@ def test_a_further_run_looks_again_at_what_waited_elsewhere(desk, resident):
     desk.run(cases(2))
     runs = desk.reviews()
     desk.run(cases(3))
-    resident.adopt(review, runs["c1"]["id"])
-    resident.answer(runs["c1"]["id"], decision="approve")
-    assert resident.go_on(runs["c1"]["id"]) == "Completed"
+    desk.settle(runs["c1"])
     resident.force(runs["c2"]["id"], "Cancelled", "CANCELLED")
     summary = desk.run(cases(3))
 
