@@ -124,12 +124,16 @@ class _Asking:
         """The answer that this round asks to mend; none after a verdict."""
         self.since: datetime | None = None
         """Since when nobody has done anything, where the round before ended in silence."""
+        self.unwritten: tuple[str, Verdict | RefusedAnswer] | None = None
+        """What the last round brought, and the row that it gets before anything is built on it."""
 
     async def settle(self) -> Review:
         """Go through the rounds, those of earlier runs included, until it is settled."""
         for number in count(1):
             step = self.sitting.next_step()
             if isinstance(step, Settlement):
+                if step.decision == "retry":
+                    await self._write_down()
                 await self._tell_settled(number, step)
                 return self.sitting.review(step)
             asked = self.journal.read(self._step("round", number), Round) or await self._ask(number, step)
@@ -147,6 +151,7 @@ class _Asking:
         return f"{name}-{self.sitting.generation.attempt}-{number}"
 
     async def _ask(self, number: int, ask: Ask) -> Round:
+        await self._write_down()
         asked = await self.journal.record(self._step("round", number), self._round(number, ask))
         step = self.journal.key(self._step("round", number))
         await wait_for_person(self.journal, asked, signs_of(self.sitting, asked, self.route, step))
@@ -187,7 +192,17 @@ class _Asking:
         if typed is None:
             return await self._silence(asked, now) if over else None
         heard = hear(asked, typed, self.sitting)
-        return await self.journal.record(verdict if isinstance(heard, Verdict) else refused, heard)
+        row = verdict if isinstance(heard, Verdict) else refused
+        if not self.journal.is_alone:
+            return await self.journal.record(row, heard)
+        # What was typed is a row of Prefect's, and the outcome, which holds this, mostly the next one.
+        self.unwritten = row, heard
+        return heard
+
+    async def _write_down(self) -> None:
+        if self.unwritten is not None:
+            await self.journal.record(*self.unwritten)
+        self.unwritten = None
 
     def _is_over(self, asked: Round, now: datetime) -> bool:
         """Whether it really waited, and nobody came in time."""

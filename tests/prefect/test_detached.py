@@ -82,6 +82,35 @@ def test_an_answer_that_does_not_apply_is_asked_again_in_the_same_run(resident):
     assert (first, outcome["final_answer"], outcome["decided_by"]) == ("Suspended", {**DRAFT, "words": 7}, "human")
 
 
+def _heard(resident: Resident, run_id: str) -> list[str]:
+    """The rows in which answers stand by themselves."""
+    rows = resident.api.post(f"/flow_runs/{run_id}/input/filter", json={"prefix": "hitl-", "limit": 50}).json()
+    return sorted(row["key"].split("-", 2)[2] for row in rows if "-verdict-" in row["key"] or "-refused-" in row["key"])
+
+
+def test_the_answer_that_settles_a_review_stands_in_its_outcome_alone(resident):
+    """One row less for the server; whoever comes by before that reads again what was typed."""
+    (run,) = opened(resident, a_review(resident.store))
+    resident.answer(run, decision="approve")
+    resident.go_on(run)
+
+    (outcome,) = resident.outcomes(run)
+    assert [one["decision"] for one in outcome["review"]["verdicts"]] == ["approve"]
+    assert _heard(resident, run) == []
+
+
+def test_an_answer_is_written_down_before_anybody_else_is_asked(resident):
+    """Of ada's two answers the second does not count: she has answered."""
+    (run,) = opened(resident, a_review(resident.store, policy=Policy(quorum=2)))
+    for reviewer in ("ada", "ada", "bob"):
+        resident.answer(run, decision="approve", reviewer=reviewer)
+        resident.go_on(run)
+
+    (outcome,) = resident.outcomes(run)
+    assert [one["reviewer"] for one in outcome["review"]["verdicts"]] == ["ada", "bob"]
+    assert _heard(resident, run) == ["refused-1-2", "verdict-1-1"]
+
+
 def test_another_attempt_asks_the_model_and_then_the_person(resident):
     """Only then: the frozen draft is never made again."""
     model = resident.drafting({**DRAFT, "subject": "Sorry"})
