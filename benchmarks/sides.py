@@ -134,7 +134,7 @@ class Plugin(Side):
 
     def carrier(self) -> Program:
         """`hitl worker`."""
-        command = ["-m", "hitl_prefect", "worker", "--pool", "hitl-reviews", "--limit", "16"]
+        command = ["-m", "hitl_prefect", "worker", "--pool", "hitl-reviews"]
         return Program(command, self.ground.env, self.ground.folder / "worker.log")
 
     def open(self, count: int) -> float:

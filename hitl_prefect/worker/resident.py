@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LIMIT", "HitlWorker", "check_type"]
 
-LIMIT = 16
-"""Reviews at a time, unless told otherwise: more only wait for the server."""
+LIMIT = 32
+"""Reviews at a time, unless told otherwise: with fewer the server takes longer for each, and more only wait for it."""
 _ROUNDS = 2
 """How many times its limit a worker lists with one request."""
+_AT_ONCE = 200
+"""As many runs as Prefect gives at once."""
 _SILENT = 2
 """After so many missed heartbeats the worker lets go of its reviews; others take them over after three."""
 
@@ -113,7 +115,10 @@ class HitlWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         limit = self._limit or LIMIT
         queues = tuple(sorted(self._work_queues))
         source = RunSource(
-            pool=self._work_pool_name, queues=queues, ahead_s=self._prefetch_seconds, at_once=_ROUNDS * limit
+            pool=self._work_pool_name,
+            queues=queues,
+            ahead_s=self._prefetch_seconds,
+            at_once=min(_ROUNDS * limit, _AT_ONCE),
         )
         self._serving = Serving(
             self.client,

@@ -48,12 +48,21 @@ def test_an_answered_review_is_completed_with_its_log_and_its_outcome(resident: 
     approve(resident, [run_id])
     resident.wait(run_id, "Completed")
 
-    assert resident.states(run_id) == ["Suspended", "Resuming", "Pending", "Running", "Completed"]
+    assert resident.states(run_id) == ["Suspended", "Resuming", "Running", "Completed"]
     assert resident.run(run_id)["state"]["message"] == "approve by ada"
     (outcome,) = resident.outcomes(run_id)
     assert (outcome["decision"], outcome["final_answer"]) == ("approve", DRAFT)
     wait_until(lambda: "approve by ada" in resident.logs(run_id), "its log is on its page", timeout_s=20)
     assert f"({run_id}): Completed, approve by ada" in worker.said
+
+
+def test_a_worker_may_run_more_reviews_than_prefect_lists_at_once(resident: Resident):
+    """Which is 200; twice the limit is listed ahead."""
+    (run_id,) = opened(resident, a_review(resident.store))
+    approve(resident, [run_id])
+
+    with HitlWorkerProcess(resident.environment, resident.folder, "--limit", "150"):
+        resident.wait(run_id, "Completed")
 
 
 def test_every_other_flow_is_refused_with_the_reason_and_the_way_out(resident: Resident, worker: HitlWorkerProcess):
