@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import NamedTuple
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -14,8 +15,13 @@ _REMEMBERED_S = 30.0
 """How long a deployment is known: long enough that reviews cost no request for it, short enough to see it changed."""
 
 
+class _Deployment(NamedTuple):
+    entrypoint: str
+    is_limited: bool = False
+
+
 class Admission:
-    """Says why a flow run is refused.
+    """Says why a flow run is refused, and which run needs a slot of its deployment.
 
     Args:
         client: An open client.
@@ -26,28 +32,37 @@ class Admission:
         self._client, self._entrypoint = client, entrypoint
         # So that many reviews that come together ask once.
         self._asking = asyncio.Lock()
-        self._known: dict[UUID, tuple[float, str]] = {}
+        self._known: dict[UUID, tuple[float, _Deployment]] = {}
 
     async def refusal(self, flow_run: FlowRun) -> str:
         """Why a run is refused and what to do instead; empty where it is taken."""
-        found = await self._entrypoint_of(flow_run.deployment_id) if flow_run.deployment_id else ""
+        found = (await self._deployment_of(flow_run)).entrypoint
         if found == self._entrypoint:
             return ""
         return (
             f"a worker of type 'hitl' runs only the reviews of hitl_prefect ({self._entrypoint}), in its own process, "
-            f"and not {found or 'a run without a deployment'!r}: deploy it to a work pool of type 'process'"
+            f"and not {found!r}: deploy it to a work pool of type 'process'"
         )
 
-    async def _entrypoint_of(self, deployment_id: UUID) -> str:
-        async with self._asking:
-            known = self._known.get(deployment_id)
-            if known is None or known[0] < time.monotonic():
-                until = time.monotonic() + _REMEMBERED_S
-                self._known[deployment_id] = known = (until, await self._read(deployment_id))
-        return known[1]
+    async def is_limited(self, flow_run: FlowRun) -> bool:
+        """Whether the run's deployment has a concurrency limit."""
+        return (await self._deployment_of(flow_run)).is_limited
 
-    async def _read(self, deployment_id: UUID) -> str:
+    async def _deployment_of(self, flow_run: FlowRun) -> _Deployment:
+        if flow_run.deployment_id is None:
+            return _Deployment("a run without a deployment")
+        async with self._asking:
+            until, known = self._known.get(flow_run.deployment_id, (0.0, None))
+            if known is None or until < time.monotonic():
+                until, known = time.monotonic() + _REMEMBERED_S, await self._read(flow_run.deployment_id)
+                self._known[flow_run.deployment_id] = until, known
+        return known
+
+    async def _read(self, deployment_id: UUID) -> _Deployment:
         try:
-            return (await self._client.read_deployment(deployment_id)).entrypoint or "a deployment without entrypoint"
+            found = await self._client.read_deployment(deployment_id)
         except ObjectNotFound:
-            return "a deployment that is gone"
+            return _Deployment("a deployment that is gone")
+        return _Deployment(
+            found.entrypoint or "a deployment without entrypoint", found.global_concurrency_limit is not None
+        )

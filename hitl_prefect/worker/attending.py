@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 
 from hitl_prefect.frozen import Frozen
@@ -110,11 +110,15 @@ class Attending:
 
     async def _attend_to(self, run: FlowRun) -> None:
         try:
-            refusal = await self._admission.refusal(run)
-            ended = await (self._engine.refuse(run, refusal) if refusal else self._engine.run(run))
+            ended = await self._admit(run)
         except Exception as exc:  # noqa: BLE001 - one review is not to end the others
             # What we hold and do not run is found by our own look for what dead workers left.
             self._tell(f"{run.name} ({run.id}) is left for later: {type(exc).__name__}")
             return
         if ended is not None:
             self._tell(f"{run.name} ({run.id}): {ended.name}, {ended.message}")
+
+    async def _admit(self, run: FlowRun) -> State | None:
+        if refusal := await self._admission.refusal(run):
+            return await self._engine.refuse(run, refusal)
+        return await self._engine.run(run, is_limited=await self._admission.is_limited(run))

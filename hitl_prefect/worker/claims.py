@@ -19,7 +19,7 @@ _STAT_BEGAN = 19
 
 
 class Claim(Frozen):
-    """A worker's process, as its runs name it in the message of their states Pending and Running.
+    """A worker's process, as its runs name it in the message of their state Running, and Pending where they have it.
 
     >>> Claim.of("by worker w, process 0a1b.7.42")
     Claim(worker='w', place='0a1b', pid=7, began=42)

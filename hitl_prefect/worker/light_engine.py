@@ -1,7 +1,7 @@
 """Runs one flow run of a review in this very process, with as few requests as true states need.
 
 Prefect's own engine, which can do everything, asks the server some twelve times for a run that only reads an answer and
-stores an outcome. This one claims the run (Pending), sets Running and how it ended, and gives the flow what it looks
+stores an outcome. This one claims the run by setting it Running, sets how it ended, and gives the flow what it looks
 for: the context of its run, a logger whose lines appear on the run's page, and one client for all.
 """
 
@@ -45,8 +45,13 @@ class LightEngine:
         # Results are not kept: the outcome is in its store, and what the flow did in its journal.
         self._results = ResultStore()
 
-    async def run(self, flow_run: FlowRun) -> State | None:
+    async def run(self, flow_run: FlowRun, *, is_limited: bool = False) -> State | None:
         """Claim a scheduled run, and run it until it ends or waits again.
+
+        Args:
+            flow_run: As it was listed.
+            is_limited: Whether its deployment has a concurrency limit: Prefect hands out its slots on the way to
+                Pending, which all others leave out: a state is a quarter of what a review costs the server.
 
         Returns:
             The state that it was left in; `None` where another worker has it, or nobody is to run it any more.
@@ -56,7 +61,7 @@ class LightEngine:
                 that it had, with our claim.
         """
         written = self._claim.written
-        if not await enter(self._client, flow_run, Pending(message=written)):
+        if is_limited and not await enter(self._client, flow_run, Pending(message=written)):
             return None
         if not await enter(self._client, flow_run, Running(message=written)):
             return None

@@ -118,8 +118,8 @@ class Serving:
                 await self._attending.look()
 
     async def run(self, flow_run: FlowRun) -> None:
-        """Run one, past the limit."""
-        await self._engine.run(flow_run)
+        """Run one, past the worker's own limit."""
+        await self._engine.run(flow_run, is_limited=True)
 
     def drop(self) -> None:
         """Leave everything where it stands: others may soon think that we are dead, and take it over."""

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,10 +17,11 @@ from prefect.exceptions import Pause
 from prefect.logging.handlers import APILogHandler
 from prefect.runtime import flow_run as current_run
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_LEVEL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
-from prefect.states import AwaitingRetry, Suspended
+from prefect.states import AwaitingRetry, Cancelled, Scheduled, Suspended
 
 from hitl_prefect.chasing import arevive_dead_runs
 from hitl_prefect.errors import StoreDenied
+from hitl_prefect.worker.admission import Admission
 from hitl_prefect.worker.claims import Claim
 from hitl_prefect.worker.light_engine import LightEngine
 from hitl_prefect.worker.taking_over import TakingOver
@@ -56,11 +57,20 @@ class Bench:
     client: PrefectClient
     pool: str
 
-    async def due(self, made: Flow[Any, Any], **parameters: Any) -> FlowRun:
-        """A scheduled run of a deployment."""
+    async def deployment(self, made: Flow[Any, Any], limit: int | None = None) -> UUID:
+        """A new deployment of a flow."""
         flow_id = await self.client.create_flow(made)
         name = f"light-{uuid4().hex[:8]}"
-        deployment = await self.client.create_deployment(flow_id=flow_id, name=name, work_pool_name=self.pool)
+        return await self.client.create_deployment(
+            flow_id=flow_id, name=name, work_pool_name=self.pool, concurrency_limit=limit
+        )
+
+    async def due(self, made: Flow[Any, Any], **parameters: Any) -> FlowRun:
+        """A scheduled run of a deployment of its own."""
+        return await self.due_of(await self.deployment(made), **parameters)
+
+    async def due_of(self, deployment: UUID, **parameters: Any) -> FlowRun:
+        """A scheduled run of a deployment."""
         run = await self.client.create_flow_run_from_deployment(deployment, parameters=parameters, tags=["hitl"])
         return await self.client.read_flow_run(run.id)
 
@@ -98,7 +108,7 @@ async def test_a_run_goes_through_true_states_and_its_log_is_on_its_page(bench: 
     await LightEngine(stand_in, bench.client, ADA).run(run)
 
     by_ada = ADA.written
-    assert (await bench.states(run))[1:] == [("Pending", by_ada), ("Running", by_ada), ("Completed", "done")]
+    assert (await bench.states(run))[1:] == [("Running", by_ada), ("Completed", "done")]
     assert await bench.lines(run) == [f"run {run.id} says hello", "done"]
 
 
@@ -148,7 +158,7 @@ async def test_of_two_workers_one_runs_a_run_and_the_other_leaves_it(bench: Benc
     ended = await asyncio.gather(*(engine.run(run.model_copy(deep=True)) for engine in engines))
 
     assert [state.name for state in ended if state] == ["Completed"]
-    assert len(await bench.states(run)) == 4
+    assert len(await bench.states(run)) == 3
 
 
 async def test_a_completed_run_is_not_run_again_by_a_worker_that_listed_it_before(bench: Bench):
@@ -161,6 +171,67 @@ async def test_a_completed_run_is_not_run_again_by_a_worker_that_listed_it_befor
     assert (await bench.states(run))[-1] == ("Completed", "done")
 
 
+@pytest.mark.parametrize("said", ["wait again", "no bucket"])
+async def test_a_run_that_waits_or_failed_is_left_so_by_a_worker_that_listed_it_before(bench: Bench, said: str):
+    """Prefect's rules would take Running for both."""
+    run = await bench.due(stand_in, said=said)
+    await LightEngine(stand_in, bench.client, ADA).run(run.model_copy(deep=True))
+    before = await bench.states(run)
+
+    again = await LightEngine(stand_in, bench.client, BOB).run(run)
+
+    assert again is None
+    assert await bench.states(run) == before
+
+
+async def test_a_run_that_was_cancelled_after_it_was_listed_stays_cancelled(bench: Bench):
+    run = await bench.due(stand_in, said="hello")
+    await bench.client.set_flow_run_state(run.id, Cancelled(), force=True)
+
+    ended = await LightEngine(stand_in, bench.client, ADA).run(run)
+
+    assert ended is None
+    assert [name for name, _ in await bench.states(run)] == ["Scheduled", "Cancelled"]
+
+
+async def test_a_run_that_was_deleted_after_it_was_listed_is_nobodys(bench: Bench):
+    run = await bench.due(stand_in, said="hello")
+    await bench.client.delete_flow_run(run.id)
+
+    assert await LightEngine(stand_in, bench.client, ADA).run(run) is None
+
+
+async def test_a_run_that_is_due_in_a_moment_waits_for_it(bench: Bench):
+    """Workers list a little ahead of time, since clocks differ."""
+    run = await bench.due(stand_in, said="hello")
+    due = datetime.now(UTC) + timedelta(seconds=2)
+    await bench.client.set_flow_run_state(run.id, Scheduled(scheduled_time=due), force=True)
+
+    await LightEngine(stand_in, bench.client, ADA).run(await bench.client.read_flow_run(run.id))
+
+    ended = (await bench.client.read_flow_run(run.id)).state
+    assert ended is not None
+    assert ended.is_completed()
+    assert ended.timestamp > due
+
+
+async def test_a_limit_of_the_deployment_holds_for_the_runs_of_one_worker(bench: Bench):
+    """Prefect hands out the slots of a limit on the way to Pending, and only there."""
+    limited = await bench.deployment(stand_in, limit=1)
+    runs = [await bench.due_of(limited, said="hello") for _ in range(2)]
+    engine, admission = LightEngine(stand_in, bench.client, ADA), Admission(bench.client, "")
+
+    is_limited = await admission.is_limited(runs[0])
+    ended = await asyncio.gather(*(engine.run(run, is_limited=is_limited) for run in runs))
+
+    assert [state.name for state in ended if state] == ["Completed"]
+    states = [[name for name, _ in await bench.states(run)] for run in runs]
+    assert sorted(states) == [
+        ["Scheduled", "AwaitingConcurrencySlot"],
+        ["Scheduled", "Pending", "Running", "Completed"],
+    ]
+
+
 async def test_a_failed_run_runs_again_when_somebody_retries_it(bench: Bench):
     """As the button of the UI has it; what made it fail is mended by then."""
     run = await bench.due(stand_in, said="no bucket")
@@ -170,7 +241,7 @@ async def test_a_failed_run_runs_again_when_somebody_retries_it(bench: Bench):
     await bench.client.set_flow_run_state(run.id, AwaitingRetry())
     await engine.run(await bench.client.read_flow_run(run.id))
 
-    once = ["Pending", "Running", "Failed"]
+    once = ["Running", "Failed"]
     assert [name for name, _ in await bench.states(run)] == ["Scheduled", *once, "AwaitingRetry", *once]
 
 
