@@ -195,7 +195,8 @@ class _Asking:
         row = verdict if isinstance(heard, Verdict) else refused
         if not self.journal.is_alone:
             return await self.journal.record(row, heard)
-        # What was typed is a row of Prefect's, and the outcome, which holds this, mostly the next one.
+        await self._write_down()
+        # What was typed is a row of Prefect's already, and mostly the next row is that of the outcome.
         self.unwritten = row, heard
         return heard
 
@@ -227,13 +228,15 @@ class _Asking:
         return Notice(name=event, step=self.journal.key(self._step("round", number)), facts=facts)
 
     async def _tell_settled(self, number: int, settled: Settlement) -> None:
-        """Another attempt settles nothing; a run that comes by again has told it before."""
+        """Another attempt settles nothing; a run that comes by again has told it before.
+
+        In a run of its own it is told once the outcome is recorded: an answer that has no row might be heard otherwise.
+        """
         row = self._step("settled", number)
-        if settled.decision == "retry" or self.journal.read(row, Told) is not None:
+        if settled.decision == "retry" or self.journal.is_alone or self.journal.read(row, Told) is not None:
             return
-        notice = self._notice("settled", number, settled_facts(self.sitting, self.route, settled))
+        facts = settled_facts(self.sitting.case, self.sitting.score, self.route, settled, policy=self.sitting.policy)
         # Without a claim: whoever comes by again before it is recorded sends the same event, and Prefect keeps one.
-        is_sent = await send_together(self.journal.client, [(self.journal.flow_run_id, notice)])
-        # In a run of its own the outcome is recorded next, and whoever finds that tells nothing.
-        if is_sent and not self.journal.is_alone:
+        notice = self._notice("settled", number, facts)
+        if await send_together(self.journal.client, [(self.journal.flow_run_id, notice)]):
             await self.journal.record(row, Told(at=datetime.now(UTC)))

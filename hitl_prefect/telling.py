@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 from hitl_prefect.audits import is_veiled, told_reason
 from hitl_prefect.desk import Round, Signs
 from hitl_prefect.frozen import Frozen
-from hitl_prefect.models import Generation, Route
+from hitl_prefect.models import Case, Generation, Route, Score
 from hitl_prefect.notices import Facts, Schedule, excerpt, quoted
 from hitl_prefect.outcomes import Settlement
 from hitl_prefect.panel import Ask, Sitting
@@ -44,13 +44,13 @@ def facts_of(sitting: Sitting, ask: Ask, route: Route, deadline_at: datetime | N
     )
 
 
-def settled_facts(sitting: Sitting, route: Route, settled: Settlement) -> Facts:
+def settled_facts(case: Case, score: Score, route: Route, settled: Settlement, *, policy: Policy) -> Facts:
     """What is told when it ended. Who said what stays in the outcome."""
     return Facts(
-        task=sitting.case.task,
-        case=sitting.case.id,
-        reason=told_reason(route, sitting.policy),
-        confidence=None if is_veiled(route, sitting.policy) else sitting.score.confidence,
+        task=case.task,
+        case=case.id,
+        reason=told_reason(route, policy),
+        confidence=None if is_veiled(route, policy) else score.confidence,
         step="settled",
         decision=settled.decision,
         decided_by=settled.decided_by,

@@ -11,12 +11,14 @@ from hitl_prefect.detached.asked import Detached, Member
 from hitl_prefect.detached.batch_ends import atell_batch_end
 from hitl_prefect.errors import ConfigError, OutcomeConflict
 from hitl_prefect.journal import Journal, open_journal
+from hitl_prefect.notices import Notice, send_together
 from hitl_prefect.opening import Opened
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.protocols import Store
 from hitl_prefect.reviewing import amark_settled
 from hitl_prefect.spending import within_budget
 from hitl_prefect.storing import aput_outcome
+from hitl_prefect.telling import settled_facts
 
 __all__ = ["asettle"]
 
@@ -38,6 +40,7 @@ async def asettle(asked: Detached) -> Outcome[JsonValue]:
             raise ConfigError("a review needs a flow run: open it with `aopen_reviews`")
         with within_budget(asked.policy):
             outcome = await _decided(journal, asked)
+        await _tell_settled(journal, asked, outcome)
         store = await store_of(asked.store)
         conflicts = await _store_all(asked, outcome, store)
         if outcome.review is not None:
@@ -54,6 +57,16 @@ async def _decided(journal: Journal, asked: Detached) -> Outcome[JsonValue]:
         return before
     opened = Opened(case=asked.case, policy=asked.policy, model=asked.model, draft=asked.attempt.generation)
     return await decide(journal, opened, first=asked.attempt, group=asked.group)
+
+
+async def _tell_settled(journal: Journal, asked: Detached, outcome: Outcome[JsonValue]) -> None:
+    """Whoever comes by again sends the same event, and Prefect keeps one."""
+    settled = outcome.review.settled if outcome.review else None
+    if settled is None or settled.decision == "retry":
+        return
+    facts = settled_facts(asked.case, outcome.score, outcome.route, settled, policy=asked.policy)
+    notice = Notice(name="settled", step=journal.key("outcome"), facts=facts)
+    await send_together(journal.client, [(journal.flow_run_id, notice)])
 
 
 async def _store_all(asked: Detached, outcome: Outcome[JsonValue], store: Store) -> list[OutcomeConflict]:

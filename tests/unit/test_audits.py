@@ -39,7 +39,12 @@ def told_of(routed, confidence, policy):
     sitting = Sitting(case=case, generation=draft, score=score, policy=policy)
     made = make_round(About(run="r", slug="s", how="suspended", route=routed), sitting, Ask(), number=1, since=NOON)
     made = made.model_copy(update={"opened_at": NOON})
-    seen = (made.form, made.facts, signs_of(sitting, made, routed, "step"), settled_facts(sitting, routed, SETTLED))
+    seen = (
+        made.form,
+        made.facts,
+        signs_of(sitting, made, routed, "step"),
+        settled_facts(sitting.case, sitting.score, routed, SETTLED, policy=sitting.policy),
+    )
     return routed.reason, json.dumps([one.model_dump(mode="json") for one in seen])
 
 
