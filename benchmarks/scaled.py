@@ -22,7 +22,6 @@ from benchmarks.sides import Plugin
 __all__ = ["main"]
 
 _WORKERS = 3
-_LIMIT = 16
 _PATIENCE_S = 30.0
 
 
@@ -58,7 +57,7 @@ def _answer_all(side: Plugin, grounds: list[Ground]) -> float:
 
 
 def _worker(stack: ExitStack, on: Ground, number: int) -> Program:
-    command = f"-m hitl_prefect worker --pool hitl-reviews --limit {_LIMIT}".split()
+    command = ["-m", "hitl_prefect", "worker", "--pool", "hitl-reviews"]
     return stack.enter_context(Program(command, on.env, on.folder / f"worker-{number}.log"))
 
 

@@ -11,7 +11,7 @@ from prefect.logging.configuration import setup_logging
 
 from hitl_prefect.cli.printing import say
 from hitl_prefect.detached.deployment import DEPLOYMENT, FLOW, POOL, ensure_review_deployment
-from hitl_prefect.worker.resident import LIMIT, HitlWorker, check_type
+from hitl_prefect.worker.resident import LIMIT, MOST, HitlWorker, check_type
 from hitl_prefect.worker.serving import shared_client
 
 __all__ = ["worker"]
@@ -20,7 +20,7 @@ __all__ = ["worker"]
 async def worker(
     *,
     pool: str = POOL,
-    limit: Annotated[int, Parameter(validator=validators.Number(gte=1))] = LIMIT,
+    limit: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=MOST))] = LIMIT,
     once: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Run the reviews that people have answered, in this process, until Ctrl-C.
@@ -30,7 +30,7 @@ async def worker(
     Args:
         pool: Work pool of type `hitl`, the same as the `work_pool` of `resolve_cases`; made, with the deployment
             `review/hitl`, where it is missing.
-        limit: Reviews at a time.
+        limit: Reviews at a time, at most 200.
         once: Run what is due now, and end.
     """
     # So that the log of a review appears on its page.

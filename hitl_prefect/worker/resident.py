@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from hitl_prefect.worker.serving import Serving
 
-__all__ = ["LIMIT", "HitlWorker", "check_type"]
+__all__ = ["LIMIT", "MOST", "HitlWorker", "check_type"]
 
 LIMIT = 32
 """Reviews at a time, unless told otherwise: with fewer the server takes longer for each, and more only wait for it."""
 _ROUNDS = 2
 """How many times its limit a worker lists with one request."""
-_AT_ONCE = 200
-"""As many runs as Prefect gives at once."""
+MOST = 200
+"""Reviews at a time, whatever one is told: as many runs as Prefect lists at once."""
 _SILENT = 2
 """After so many missed heartbeats the worker lets go of its reviews; others take them over after three."""
 
@@ -112,13 +112,13 @@ class HitlWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         from hitl_prefect.worker.claims import Claim
         from hitl_prefect.worker.serving import Serving
 
-        limit = self._limit or LIMIT
+        limit = min(self._limit or LIMIT, MOST)
         queues = tuple(sorted(self._work_queues))
         source = RunSource(
             pool=self._work_pool_name,
             queues=queues,
             ahead_s=self._prefetch_seconds,
-            at_once=min(_ROUNDS * limit, _AT_ONCE),
+            at_once=min(_ROUNDS * limit, MOST),
         )
         self._serving = Serving(
             self.client,
