@@ -110,7 +110,7 @@ class Attending:
 
     async def _attend_to(self, run: FlowRun) -> None:
         try:
-            ended = await self._admit(run)
+            ended = await self.admit(run)
         except Exception as exc:  # noqa: BLE001 - one review is not to end the others
             # What we hold and do not run is found by our own look for what dead workers left.
             self._tell(f"{run.name} ({run.id}) is left for later: {type(exc).__name__}")
@@ -118,7 +118,8 @@ class Attending:
         if ended is not None:
             self._tell(f"{run.name} ({run.id}): {ended.name}, {ended.message}")
 
-    async def _admit(self, run: FlowRun) -> State | None:
+    async def admit(self, run: FlowRun) -> State | None:
+        """Run it, or refuse it; the state that it was left in."""
         if refusal := await self._admission.refusal(run):
             return await self._engine.refuse(run, refusal)
         return await self._engine.run(run, is_limited=await self._admission.is_limited(run))

@@ -23,7 +23,7 @@ from hitl_prefect.inert import short
 from hitl_prefect.notices import quoted
 from hitl_prefect.outcomes import Outcome
 from hitl_prefect.worker.claims import Claim
-from hitl_prefect.worker.states import end, enter, is_away
+from hitl_prefect.worker.states import end, enter, is_away, sending_once
 
 __all__ = ["LightEngine"]
 
@@ -44,6 +44,7 @@ class LightEngine:
         self._flow, self._client, self._claim = flow, client, claim
         # Results are not kept: the outcome is in its store, and what the flow did in its journal.
         self._results = ResultStore()
+        self._once = sending_once()
 
     async def run(self, flow_run: FlowRun, *, is_limited: bool = False) -> State | None:
         """Claim a scheduled run, and run it until it ends or waits again.
@@ -61,17 +62,20 @@ class LightEngine:
                 that it had, with our claim.
         """
         written = self._claim.written
-        if is_limited and not await enter(self._client, flow_run, Pending(message=written)):
+        if is_limited and not await self._enter(flow_run, Pending(message=written)):
             return None
-        if not await enter(self._client, flow_run, Running(message=written)):
+        if not await self._enter(flow_run, Running(message=written)):
             return None
         return await self._run(flow_run)
 
     async def refuse(self, flow_run: FlowRun, reason: str) -> State | None:
         """Claim a scheduled run, and fail it for a reason."""
-        if not await enter(self._client, flow_run, Pending(message=self._claim.written)):
+        if not await self._enter(flow_run, Pending(message=self._claim.written)):
             return None
         return await self._fail(flow_run, reason)
+
+    async def _enter(self, flow_run: FlowRun, state: State) -> bool:
+        return await enter(self._client, flow_run, state, self._once)
 
     async def _run(self, flow_run: FlowRun) -> State | None:
         try:

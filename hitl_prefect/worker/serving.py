@@ -119,7 +119,7 @@ class Serving:
 
     async def run(self, flow_run: FlowRun) -> None:
         """Run one, past the worker's own limit."""
-        await self._engine.run(flow_run, is_limited=True)
+        await self._attending.admit(flow_run)
 
     def drop(self) -> None:
         """Leave everything where it stands: others may soon think that we are dead, and take it over."""

@@ -1,7 +1,7 @@
 """States of a flow run, proposed to the server: whoever comes second is told so, and leaves the run alone."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4, uuid5
 from weakref import WeakKeyDictionary
 
@@ -9,12 +9,14 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus, StateWaitDetails
+from prefect.context import SettingsContext, get_settings_context
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES
 from prefect.states import Cancelled
 
 from hitl_prefect.together import Together
 
-__all__ = ["AWAY", "end", "enter", "is_away", "is_gone"]
+__all__ = ["AWAY", "end", "enter", "is_away", "is_gone", "sending_once"]
 
 
 AWAY = (PrefectHTTPStatusError, httpx.TransportError)
@@ -37,23 +39,41 @@ def is_gone(exc: BaseException) -> bool:
     return isinstance(exc, ObjectNotFound)
 
 
-async def enter(client: PrefectClient, flow_run: FlowRun, state: State) -> bool:
-    """Whether the server took a state from us, out of the very state that the run was listed in.
+def sending_once() -> Callable[[], SettingsContext]:
+    """Makes contexts in which Prefect's client sends no request again by itself, as it does where SQLite is locked.
+
+    Made beforehand: another copy of Prefect's settings takes 60 ms.
+    """
+    here = get_settings_context()
+    settings = here.settings.copy_with_update(updates={PREFECT_CLIENT_MAX_RETRIES: 0})
+    return lambda: SettingsContext(profile=here.profile, settings=settings)
+
+
+async def enter(client: PrefectClient, flow_run: FlowRun, state: State, once: Callable[[], SettingsContext]) -> bool:
+    """Whether the server took a state from us, out of the one that the run was in a moment before, as it was listed.
 
     Of several who propose the same kind of state out of the same one the server takes the first: all name the request
     alike, and whoever comes second is told the state that there is, whose message says whose it is.
 
+    Args:
+        client: An open client.
+        flow_run: As it was listed.
+        state: Whose message names us.
+        once: Of `sending_once()`: sent again seconds later, a request might find the run in another state, out of which
+            the server would take it as well.
+
     Raises:
         httpx.TransportError, PrefectHTTPStatusError: If the server is away.
     """
-    told, known = None, flow_run.state_id
+    now, known = None, flow_run.state_id
     while known is not None and await _is_in(client, flow_run.id, known):
-        told = await _propose(client, flow_run.id, state, uuid5(known, state.type.value))
+        with once():
+            told = await _propose(client, flow_run.id, state, uuid5(known, state.type.value))
+        now = _standing(told)
         if told is None or not isinstance(told.details, StateWaitDetails):
             break
         # Due in a moment, by the server's clock.
         await asyncio.sleep(told.details.delay_seconds)
-    now = _standing(told)
     if now is None:
         return False
     _keep(flow_run, now)
@@ -74,7 +94,7 @@ async def _look(asked: Sequence[tuple[PrefectClient, UUID]]) -> dict[UUID, UUID]
     """The states that runs are in, without those that are gone."""
     client, runs = asked[0][0], [str(run_id) for _, run_id in asked]
     found = await client.request("POST", "/flow_runs/filter", json={"flow_runs": {"id": {"any_": runs}}})
-    return {UUID(run["id"]): UUID(run["state_id"]) for run in found.json()}
+    return {UUID(run["id"]): UUID(run["state_id"]) for run in found.json() if run["state_id"]}
 
 
 async def end(client: PrefectClient, flow_run: FlowRun, state: State, facts: dict[str, str]) -> State | None:
@@ -128,7 +148,7 @@ async def _propose(
 
 
 def _standing(told: OrchestrationResult[None] | None) -> State | None:
-    """The state that the run is in after a proposal; `None` where the server let nobody propose it."""
+    """The state that the run is in after a proposal; `None` where it told none: the run is gone, or was to wait."""
     return told.state if told and told.status in (SetStateStatus.ACCEPT, SetStateStatus.REJECT) else None
 
 

@@ -13,10 +13,16 @@ import pytest
 from prefect import Flow, flow, get_run_logger
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.exceptions import Pause
+from prefect.exceptions import Pause, PrefectHTTPStatusError
 from prefect.logging.handlers import APILogHandler
 from prefect.runtime import flow_run as current_run
-from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_LEVEL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_CLIENT_RETRY_EXTRA_CODES,
+    PREFECT_LOGGING_LEVEL,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    temporary_settings,
+)
 from prefect.states import AwaitingRetry, Cancelled, Scheduled, Suspended
 
 from hitl_prefect.chasing import arevive_dead_runs
@@ -26,6 +32,7 @@ from hitl_prefect.worker.claims import Claim
 from hitl_prefect.worker.light_engine import LightEngine
 from hitl_prefect.worker.taking_over import TakingOver
 from tests.servers.prefect import PrefectServer
+from tests.servers.proxy import store_proxy
 from tests.unit.making import a_review, a_route, a_verdict, an_outcome
 
 ADA, BOB = Claim.mine("ada's"), Claim(worker="bob's", place="0", pid=1, began=1)
@@ -199,6 +206,39 @@ async def test_a_run_that_was_deleted_after_it_was_listed_is_nobodys(bench: Benc
     await bench.client.delete_flow_run(run.id)
 
     assert await LightEngine(stand_in, bench.client, ADA).run(run) is None
+
+
+async def test_a_claim_whose_answer_was_lost_is_ours_all_the_same(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    """Prefect's client sends a request again that brought no answer; the server has taken it."""
+    run, once = await bench.due(stand_in, said="hello"), bench.client.request
+
+    async def twice(method: Any, path: Any, **kwargs: Any) -> Any:
+        if path.endswith("/set_state"):
+            await once(method, path, **kwargs)
+        return await once(method, path, **kwargs)
+
+    monkeypatch.setattr(bench.client, "request", twice)
+
+    await LightEngine(stand_in, bench.client, ADA).run(run)
+
+    assert [name for name, _ in await bench.states(run)] == ["Scheduled", "Running", "Completed"]
+
+
+async def test_a_claim_that_the_server_could_not_take_is_not_sent_again_later(
+    bench: Bench, prefect_server: PrefectServer
+):
+    """By then the run may wait, or be cancelled, and the server would take the same request out of that."""
+    run = await bench.due(stand_in, said="hello")
+    retried = temporary_settings({PREFECT_CLIENT_RETRY_EXTRA_CODES: "500"})
+    with retried, store_proxy(prefect_server.api_url) as proxy:
+        async with PrefectClient(f"{proxy.endpoint_url}/api") as client:
+            proxy.break_down_at("/set_state")
+
+            with pytest.raises(PrefectHTTPStatusError, match="500"):
+                await LightEngine(stand_in, client, ADA).run(run)
+
+    assert [path for _, path in proxy.requests if path.endswith("/set_state")] == [f"/api/flow_runs/{run.id}/set_state"]
+    assert [name for name, _ in await bench.states(run)] == ["Scheduled"]
 
 
 async def test_a_run_that_is_due_in_a_moment_waits_for_it(bench: Bench):
