@@ -17,7 +17,7 @@ from benchmarks.ground import Ground
 from benchmarks.made_reviews import open_made
 from benchmarks.outgrown import outgrown
 from benchmarks.programs import Program, end_politely
-from benchmarks.sides import Plugin
+from benchmarks.sides import Plugin, hitl_worker
 
 __all__ = ["main"]
 
@@ -57,8 +57,7 @@ def _answer_all(side: Plugin, grounds: list[Ground]) -> float:
 
 
 def _worker(stack: ExitStack, on: Ground, number: int) -> Program:
-    command = ["-m", "hitl_prefect", "worker", "--pool", "hitl-reviews"]
-    return stack.enter_context(Program(command, on.env, on.folder / f"worker-{number}.log"))
+    return stack.enter_context(hitl_worker(on, f"worker-{number}.log"))
 
 
 def _run_twice(side: Plugin, count: int) -> int:

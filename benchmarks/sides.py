@@ -14,7 +14,7 @@ import httpx
 from benchmarks.ground import Ground, Run
 from benchmarks.programs import Program
 
-__all__ = ["Naive", "Plugin", "Side", "write_cases"]
+__all__ = ["Naive", "Plugin", "Side", "hitl_worker", "write_cases"]
 
 _HERE = Path(__file__).parent
 _PATIENCE_S = 1800.0
@@ -134,8 +134,7 @@ class Plugin(Side):
 
     def carrier(self) -> Program:
         """`hitl worker`."""
-        command = ["-m", "hitl_prefect", "worker", "--pool", "hitl-reviews"]
-        return Program(command, self.ground.env, self.ground.folder / "worker.log")
+        return hitl_worker(self.ground, "worker.log")
 
     def open(self, count: int) -> float:
         """One flow run for all, in a new Python process whose start counts."""
@@ -162,6 +161,12 @@ class Plugin(Side):
         key = run["state"]["state_details"]["run_input_keyset"]["schema"]
         form = self.ground.api.get(f"/flow_runs/{run['id']}/input/{key}").raise_for_status().json()
         return {"decision": "approve", "draft_sha256": form["x-hitl-draft-sha256"], "reviewer": "ada"}
+
+
+def hitl_worker(on: Ground, log: str) -> Program:
+    """`hitl worker`, with its defaults."""
+    command = ["-m", "hitl_prefect", "worker", "--pool", "hitl-reviews"]
+    return Program(command, on.env, on.folder / log)
 
 
 def write_cases(path: Path, count: int, *, first: int = 0, unsure: float = 0.0) -> Path:

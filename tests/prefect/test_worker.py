@@ -56,7 +56,7 @@ def test_an_answered_review_is_completed_with_its_log_and_its_outcome(resident: 
     assert f"({run_id}): Completed, approve by ada" in worker.said
 
 
-def test_a_worker_may_run_more_reviews_than_prefect_lists_at_once(resident: Resident):
+def test_a_worker_with_many_slots_lists_no_more_than_prefect_gives_at_once(resident: Resident):
     """Which is 200; twice the limit is listed ahead."""
     (run_id,) = opened(resident, a_review(resident.store))
     approve(resident, [run_id])
