@@ -38,7 +38,7 @@ class Writers:
         """Where outcomes are kept."""
         self._threads = ThreadPoolExecutor(store.writers, thread_name_prefix="hitl-writer")
         self._waiting: deque[_Waiting] = deque()
-        self._at_work: set[asyncio.Task[None]] = set()
+        self._at_work: set[asyncio.Task[None] | None] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -57,12 +57,17 @@ class Writers:
         done: asyncio.Future[PutResult] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(kept, done))
         if len(self._at_work) < self.store.writers:
-            writer = asyncio.create_task(self._write())
-            self._at_work.add(writer)
-            writer.add_done_callback(self._at_work.discard)
+            self._at_work.add(asyncio.create_task(self._write()))
         return await done
 
     async def _write(self) -> None:
+        try:
+            await self._write_all()
+        finally:
+            # Here and not in a callback, before which somebody could leave an outcome to a writer that has gone.
+            self._at_work.remove(asyncio.current_task())
+
+    async def _write_all(self) -> None:
         while self._waiting:
             share = -(-len(self._waiting) // self.store.writers)
             some = [self._waiting.popleft() for _ in range(min(share, _AT_MOST))]

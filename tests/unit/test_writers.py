@@ -33,6 +33,15 @@ async def test_many_outcomes_are_written_each_once(tmp_path):
     assert len(store.keys("outcomes/")) == len(store.keys("cases/")) == 100
 
 
+async def test_one_after_the_other_is_written_however_soon_it_comes(tmp_path):
+    """Whoever hears that an outcome stands may bring the next one before the writer of the first has gone."""
+    with Writers(FolderStore(tmp_path)) as writers:
+        async with asyncio.timeout(10):
+            came = [await writers.put(kept(f"c{number}")) for number in range(3)]
+
+    assert came == ["created"] * 3
+
+
 async def test_one_that_is_refused_stops_none_of_the_others(tmp_path):
     store = FolderStore(tmp_path)
     await all_put(store, kept("c1"))
