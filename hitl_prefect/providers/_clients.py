@@ -71,9 +71,10 @@ async def _made(mine: _OfLoop, endpoint: Endpoint, client: _Closable) -> _Kept:
 
 def _of(loop: asyncio.AbstractEventLoop) -> _OfLoop:
     with _lock:
-        # A loop that was closed without shutting down its generators: its connections died with it, and hold on to it.
-        for other in [one for one in _kept if one.is_closed()]:
-            del _kept[other]
+        if loop not in _kept:
+            # Closed without shutting down their generators: the connections died with the loop, and hold on to it.
+            for other in [one for one in _kept if one.is_closed()]:
+                del _kept[other]
         return _kept.setdefault(loop, {})
 
 

@@ -10,10 +10,12 @@ from hitl_prefect.protocols import OnText, Reply, Request
 from hitl_prefect.providers._claude import MessageAssembly, MessageBody, asked_of_messages, message_reply
 from hitl_prefect.providers._clients import client_of, sending
 from hitl_prefect.providers._endpoint import Endpoint, endpoint
-from hitl_prefect.providers._exchange import exchange_either
+from hitl_prefect.providers._exchange import Operation, exchange_either
 from hitl_prefect.providers._wire import Call, translated
 
 __all__ = ["AnthropicProvider"]
+
+_MESSAGES = Operation("/v1/messages", MessageBody, MessageAssembly)
 
 
 class AnthropicProvider:
@@ -58,8 +60,7 @@ class AnthropicProvider:
         asked = asked_of_messages(self.model, self._endpoint.limited(request))
         with translated(Call(self.model, self._endpoint, request.messages), anthropic):
             async with asyncio.timeout(self._endpoint.timeout_s), client_of(self._endpoint, _client) as client:
-                answered = await exchange_either(client.messages, asked, on_text, MessageBody, MessageAssembly)
-                return message_reply(answered, self.model)
+                return message_reply(await exchange_either(client, _MESSAGES, asked, on_text), self.model)
 
     def batches(self) -> Batches:
         """The batch endpoint: an answer within a day, at half the price."""
