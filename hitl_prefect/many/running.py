@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from hitl_prefect.batch_summary import BatchSummary
+from hitl_prefect.collecting import left_alone
 from hitl_prefect.configured import policy_of, store_of
 from hitl_prefect.detached.batch_rows import abegin_batch
 from hitl_prefect.detached.deployment import POOL
@@ -91,7 +92,7 @@ async def aresolve_cases(
         if scanned.bad_lines:
             get_run_logger().warning("%d lines tell no case: set aside in %s", scanned.bad_lines, scanned.aside)
         target = await store_of(store)
-        with Ledger(scanned.path, answer) as ledger, Writers(target) as writers:
+        with Ledger(scanned.path, answer) as ledger, Writers(target) as writers, left_alone():
             begun = await _opened(
                 connected.client, scanned, await pinned(wanted, ledger), ledger=ledger, writers=writers
             )

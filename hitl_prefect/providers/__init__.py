@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 
+from hitl_prefect.collecting import uncollected
 from hitl_prefect.errors import ConfigError
 from hitl_prefect.protocols import Provider
 from hitl_prefect.provider_keys import SECOND_MODELS, key_of
@@ -59,13 +60,15 @@ def _known() -> str:
 
 
 def _openai(name: str) -> Provider:
-    from hitl_prefect.providers.openai import OpenAIProvider
+    with uncollected():
+        from hitl_prefect.providers.openai import OpenAIProvider
 
     return OpenAIProvider(name)
 
 
 def _anthropic(name: str) -> Provider:
-    from hitl_prefect.providers.anthropic import AnthropicProvider
+    with uncollected():
+        from hitl_prefect.providers.anthropic import AnthropicProvider
 
     return AnthropicProvider(name)
 
