@@ -184,8 +184,16 @@ async def _in_force(provider: str, name: str) -> Limit | None:
 
 async def _look_up() -> dict[str, Limit]:
     """One look at the server for all that ask at the same time."""
+    if (known := _looked_up()) is not None:
+        return known
     async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-        if not _found or time.monotonic() - _found[-1][0] > _FOR_S:
+        if (known := _looked_up()) is None:
             async with get_client() as client:
-                _found[:] = [(time.monotonic(), await read_limits(client))]
-        return _found[-1][1]
+                known = await read_limits(client)
+            _found[:] = [(time.monotonic(), known)]
+        return known
+
+
+def _looked_up() -> dict[str, Limit] | None:
+    """What was looked up a moment ago."""
+    return next((limits for at, limits in _found[-1:] if time.monotonic() - at <= _FOR_S), None)

@@ -18,7 +18,7 @@ from hitl_prefect.errors import BudgetSpent, HitlError
 from hitl_prefect.many.batch import Batch
 from hitl_prefect.many.choosing import choose, waits_for_the_end
 from hitl_prefect.many.drafting import draft_at
-from hitl_prefect.many.ledger import BEFORE, State
+from hitl_prefect.many.ledger import BEFORE, Kept, State
 from hitl_prefect.many.reviews import conclude_rest, open_chosen, open_within
 from hitl_prefect.many.storing import store_kept
 
@@ -94,8 +94,16 @@ _WORDS: dict[State, str] = {
 async def resolve_chunk(first: int, last: int) -> None:
     """Resolve the cases of a chunk that nothing has come of yet."""
     batch = _batch.get()
-    under_way = [asyncio.create_task(_resolve(batch, place)) async for place in _places(batch, first, last)]
-    came = await asyncio.gather(*under_way, return_exceptions=True)
+    under_way: list[asyncio.Task[tuple[int, State]]] = []
+    try:
+        async for kept in _cases(batch, first, last):
+            under_way.append(asyncio.create_task(_resolve(batch, kept)))  # noqa: PERF401 - they stay where a later one fails
+    except asyncio.CancelledError:
+        for one in under_way:
+            one.cancel()
+        raise
+    finally:
+        came = await asyncio.gather(*under_way, return_exceptions=True)
     counts = _settle(batch, [one for one in came if not isinstance(one, BaseException)])
     if failures := [one for one in came if isinstance(one, BaseException)]:
         raise failures[0]
@@ -105,12 +113,12 @@ async def resolve_chunk(first: int, last: int) -> None:
     get_run_logger().info("cases %d to %d: %s", first, last, words or "nothing left to do")
 
 
-async def _places(batch: Batch, first: int, last: int) -> AsyncIterator[int]:
-    """The places of a chunk, each when there is a lane for it."""
-    for place in batch.ledger.open_places(first, last):
+async def _cases(batch: Batch, first: int, last: int) -> AsyncIterator[Kept]:
+    """The cases of a chunk, each when there is a lane for it."""
+    for kept in batch.ledger.open_cases(first, last):
         if not await batch.lanes.enter():
             return
-        yield place
+        yield kept
 
 
 def _settle(batch: Batch, came: Sequence[tuple[int, State]]) -> dict[State, int]:
@@ -123,21 +131,21 @@ def _settle(batch: Batch, came: Sequence[tuple[int, State]]) -> dict[State, int]
     return {state: len(places) for state, places in by_state.items()}
 
 
-async def _resolve(batch: Batch, place: int) -> tuple[int, State]:
+async def _resolve(batch: Batch, waiting: Kept) -> tuple[int, State]:
     """What comes of one case; the lane is free once it is drafted, since the store has lanes of its own."""
     try:
-        kept = await draft_at(batch, batch.ledger.read(place))
+        kept = await draft_at(batch, waiting)
         batch.lanes.went_well()
     except BudgetSpent as exc:
         batch.lanes.stop(exc)
-        return place, "waiting"
+        return waiting.place, "waiting"
     except HitlError as exc:
         batch.lanes.went_wrong(exc)
-        batch.ledger.settle([place], "failed", f"{type(exc).__name__}: {exc}")
-        return place, "failed"
+        batch.ledger.settle([waiting.place], "failed", f"{type(exc).__name__}: {exc}")
+        return waiting.place, "failed"
     finally:
         batch.lanes.leave()
-    return place, "drafted" if kept.outcome is None else await store_kept(batch, kept, "accepted")
+    return kept.place, "drafted" if kept.outcome is None else await store_kept(batch, kept, "accepted")
 
 
 @task(name="open_reviews", **_patiently)

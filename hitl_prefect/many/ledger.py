@@ -58,6 +58,8 @@ _INDEXES = tuple(
 """Each form looks up its cases; without these that took a pass over all cases for each of them."""
 _IS_UNDECIDED = "place NOT IN (SELECT place FROM kept WHERE what = 'outcome')"
 """No outcome is kept that is yet to be stored."""
+_AT_ONCE = 16
+"""Cases that are read in one go; a case may hold images, and three chunks are under way."""
 # Who has a form may have been asked by a run that was killed before it could say so.
 _IS_UNASKED = f"state IN ('waiting', 'drafted') AND form IS NULL AND {_IS_UNDECIDED}"
 
@@ -157,29 +159,38 @@ class Ledger:
             if last is not None:
                 yield first, last
 
-    def open_places(self, first: int, last: int) -> list[int]:
-        """The places within a chunk that are still to be drafted, scored or stored."""
+    def open_cases(self, first: int, last: int) -> Iterator[Kept]:
+        """The cases within a chunk that are still to be drafted, scored or stored; a few are read at once."""
         found = self._rows.execute(
             "SELECT place FROM cases WHERE place BETWEEN ? AND ? AND state IN ('waiting', 'drafted') "
             "AND is_review = 0 ORDER BY place",
             (first, last),
         )
-        return [place for (place,) in found]
+        places = [place for (place,) in found]
+        for start in range(0, len(places), _AT_ONCE):
+            yield from self._read(places[start : start + _AT_ONCE])
 
     def read(self, place: int) -> Kept:
         """A case, and what was made of it."""
-        number, body, what, kept = self._rows.execute(
-            "SELECT number, bodies.body, what, kept.body FROM cases JOIN bodies USING (place) "
-            "LEFT JOIN kept USING (place) WHERE place = ?",
-            (place,),
-        ).fetchone()
+        return self._read([place])[0]
+
+    def _read(self, places: Sequence[int]) -> list[Kept]:
+        marks = ",".join("?" * len(places))
+        found = self._rows.execute(
+            "SELECT place, number, bodies.body, what, kept.body FROM cases JOIN bodies USING (place) "  # noqa: S608 - question marks
+            f"LEFT JOIN kept USING (place) WHERE place IN ({marks}) ORDER BY place",
+            places,
+        )
+        return [self._kept(*row) for row in found.fetchall()]
+
+    def _kept(self, place: int, number: int, body: str, what: str | None, kept: str | None) -> Kept:
         return Kept(
             place,
             number,
             Case.model_validate_json(body).model_copy(update={"answer": self._answer}),
-            Generation.model_validate_json(kept) if what == "draft" else None,
-            Attempt.model_validate_json(kept) if what == "attempt" else None,
-            Outcome.model_validate_json(kept) if what == "outcome" else None,
+            Generation.model_validate_json(kept) if kept and what == "draft" else None,
+            Attempt.model_validate_json(kept) if kept and what == "attempt" else None,
+            Outcome.model_validate_json(kept) if kept and what == "outcome" else None,
         )
 
     def keep_draft(self, place: int, draft: Generation) -> None:

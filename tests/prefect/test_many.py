@@ -1,11 +1,15 @@
 """Many cases in one flow run: what is stored, what waits for people, and what a further run does."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 
 import pytest
+from prefect import flow
 from prefect.context import AsyncClientContext
+from prefect.settings import PREFECT_HOME, temporary_settings
 
+from hitl_prefect import aresolve_cases
 from hitl_prefect.errors import BudgetSpent, ConfigError, ProviderDenied, ProviderError
 from hitl_prefect.forgetting import Wish, forget
 from hitl_prefect.policy import Grouping, Policy
@@ -207,3 +211,21 @@ def test_a_budget_of_money_holds_for_the_whole_batch(desk, tmp_path, monkeypatch
         desk.run(cases(4), policy=BAR.model_copy(update={"max_cost_usd": 2}))
     summary = desk.run(cases(4), policy=BAR.model_copy(update={"max_cost_usd": 9}))
     assert (model.calls, counts(summary), summary.cost_usd) == (4, {"cases": 4, "accepted": 4}, 4)
+
+
+@pytest.mark.timeout(60)
+async def test_a_batch_that_is_cancelled_ends_at_once(desk):
+    """Cases wait for a free lane then, and those that have one wait for a model that takes minutes."""
+    register(desk.task, [Step(text='{"answer": "yes", "confidence": 0.9}', delay_s=600)])
+    source = desk.file(cases(3))
+
+    @flow
+    async def cancelled():
+        async with asyncio.timeout(2):
+            await aresolve_cases(
+                source, task=desk.task, model=f"scripted:{desk.task}", store=desk.store.url, policy=BAR, in_flight=1
+            )
+
+    home = {PREFECT_HOME: desk.folder / "home"}
+    with desk.resident.connected(), temporary_settings(home), pytest.raises(TimeoutError):
+        await cancelled()
