@@ -8,6 +8,9 @@ from pydantic import BaseModel
 
 __all__ = ["canonical_bytes", "sha256_of"]
 
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+"""Kept: `json.dumps` would make one for each value."""
+
 
 def canonical_bytes(value: Any) -> bytes:
     r"""UTF-8 JSON with sorted keys and no spaces; models by their aliases, in JSON mode.
@@ -23,7 +26,7 @@ def canonical_bytes(value: Any) -> bytes:
     """
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json", by_alias=True)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _JSON.encode(value).encode()
 
 
 def sha256_of(value: Any) -> str:

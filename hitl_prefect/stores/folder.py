@@ -158,10 +158,13 @@ def _synced_temporaries(files: Sequence[tuple[Path, bytes]]) -> Iterator[list[Pa
     """
     temporaries = [folder / f".{uuid.uuid4().hex}.tmp" for folder, _ in files]
     try:
-        for temporary, (_, body) in zip(temporaries, files, strict=True):
-            temporary.write_bytes(body)
-        for temporary in temporaries:
-            _sync(temporary)
+        with contextlib.ExitStack() as still_open:
+            written = [still_open.enter_context(temporary.open("xb")) for temporary in temporaries]
+            for file, (_, body) in zip(written, files, strict=True):
+                file.write(body)
+                file.flush()
+            for file in written:
+                os.fsync(file.fileno())
         yield temporaries
     finally:
         for temporary in temporaries:
