@@ -10,6 +10,7 @@ import resource
 import time
 from argparse import ArgumentParser, Namespace
 
+import openai  # noqa: F401 - before the clock starts, as in benchmarks/naive/three_tasks.py
 from prefect import flow
 
 from hitl_prefect import BatchSummary, Policy, resolve_cases
