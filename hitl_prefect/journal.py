@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRunInput
-from prefect.context import FlowRunContext
+from prefect.context import AsyncClientContext, FlowRunContext
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run as current_run
 
@@ -165,8 +165,9 @@ async def open_journal(case: Case | CaseRecord, *, is_alone: bool = False) -> As
     if here is not None and here.is_of(UUID(str(run_id)), case):
         yield here
         return
-    async with get_client() as client:
-        journal = Journal(client, UUID(str(run_id)), case, is_alone=is_alone)
+    # For all tasks within: in a flow that is not async each would make a client of its own.
+    async with AsyncClientContext.get_or_create() as connected:
+        journal = Journal(connected.client, UUID(str(run_id)), case, is_alone=is_alone)
         await journal.load()
         token = _open.set(journal)
         try:

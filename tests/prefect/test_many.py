@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 from prefect import flow
-from prefect.context import AsyncClientContext
 from prefect.settings import PREFECT_HOME, temporary_settings
 
 from hitl_prefect import aresolve_cases
@@ -63,16 +62,6 @@ def test_a_further_run_of_the_same_cases_asks_nobody(desk):
 
     assert (model.calls, len(desk.reviews())) == (2, 1)
     assert (second.batch, counts(second)) == (first.batch, counts(first))
-
-
-def test_all_chunks_share_a_connection_to_the_server(desk, monkeypatch):
-    """In a flow that is not async Prefect makes a client for each task, unless one is there."""
-    made, make = [], AsyncClientContext.__init__
-    monkeypatch.setattr(AsyncClientContext, "__init__", lambda *args: made.append(make(*args)))
-    desk.model("yes 0.9")
-    summary = desk.run(cases(4), chunk=1)
-
-    assert (counts(summary)["accepted"], len(made)) == (4, 1)
 
 
 def test_an_id_that_occurs_twice_is_refused_before_the_model_is_asked(desk):
