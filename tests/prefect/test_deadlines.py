@@ -13,6 +13,7 @@ from hitl_prefect import Policy, revive_dead_runs
 from tests.prefect.flows.invoices import extract_invoice
 from tests.prefect.terminal import hitl
 from tests.servers.machine import wait_until
+from tests.servers.prefect import patch
 from tests.servers.proxy import store_proxy
 
 DRAFT = {"vendor": "ACME", "total": 12.5, "notes": {}}
@@ -62,7 +63,7 @@ def test_holding_goes_on_waiting_and_reminding(resident, ask):
 def test_a_run_with_broken_labels_holds_up_no_other(resident, ask, broken):
     """Whoever reaches the API can change the labels of a run; the deadlines of all others still act."""
     bad, good = ask(deadline_s=3600), ask(deadline_s=1, on_deadline="reject")
-    resident.api.patch(f"/flow_runs/{bad}/labels", json=broken).raise_for_status()
+    patch(resident.api, f"/flow_runs/{bad}/labels", broken).raise_for_status()
     did = chased(resident, good)
     resident.look()
     listed = [one["run_id"] for one in json.loads(hitl(resident.server.api_url, "inbox", "--json").out)["waiting"]]

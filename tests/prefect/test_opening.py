@@ -20,6 +20,7 @@ from hitl_prefect.detached.opening import Opening
 from hitl_prefect.errors import HitlError
 from tests.prefect.reviews_at_hand import a_review, opened
 from tests.servers.machine import wait_until
+from tests.servers.prefect import patch
 from tests.servers.proxy import store_proxy
 
 # Prefect opens a client for an async flow, asks it for the result storage, and never closes it.
@@ -194,7 +195,7 @@ def test_a_review_that_cannot_be_repaired_here_is_the_only_one_that_stays_noted(
 def spoil(resident, run):
     """Change the parameters of a flow run."""
     parameters = resident.run(run)["parameters"]
-    resident.api.patch(f"/flow_runs/{run}", json={"parameters": parameters | {"asked": "{}"}}).raise_for_status()
+    patch(resident.api, f"/flow_runs/{run}", {"parameters": parameters | {"asked": "{}"}}).raise_for_status()
 
 
 def test_a_review_that_was_never_created_is_given_up_at_last(resident, monkeypatch):

@@ -10,16 +10,25 @@ from prefect.client.orchestration import get_client
 
 from hitl_prefect.demo.processes import PrefectServer, prefect_server
 
-__all__ = ["PrefectServer", "post", "prefect_server_fixture", "take_away_automations"]
+__all__ = ["PrefectServer", "patch", "post", "prefect_server_fixture", "take_away_automations"]
 
 _PATIENCE_S = 30.0
 
 
 def post(api: httpx.Client, path: str, body: Any, **options: Any) -> httpx.Response:
     """Post as Prefect's own client does it: SQLite that is locked for a moment answers 503. Bytes are sent as JSON."""
+    return _sent(api, "POST", path, body, **options)
+
+
+def patch(api: httpx.Client, path: str, body: Any) -> httpx.Response:
+    """Change something in the same way."""
+    return _sent(api, "PATCH", path, body)
+
+
+def _sent(api: httpx.Client, method: str, path: str, body: Any, **options: Any) -> httpx.Response:
     sent = {"content": body, "headers": {"Content-Type": "application/json"}} if type(body) is bytes else {"json": body}
     until = time.monotonic() + _PATIENCE_S
-    while (response := api.post(path, **sent, **options)).status_code == 503 and time.monotonic() < until:
+    while (response := api.request(method, path, **sent, **options)).status_code == 503 and time.monotonic() < until:
         time.sleep(0.25)
     return response
 
