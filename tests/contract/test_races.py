@@ -17,6 +17,11 @@ KEY = "outcomes/v1/task=invoices/dt=2026-01-02/c1.json"
 WRITERS = 16
 TRIES = 20
 
+of_real_stores = pytest.mark.parametrize(
+    "target", ["folder", "ceph", "ceph_tls", "rclone", "rclone_tls"], indirect=True
+)
+"""Not of moto, an imitation in threads: between its look at a condition and its write another may write."""
+
 
 def put(store: Store, body: bytes) -> str:
     """As `save_outcome` does: again where the store says that this can help, as it may where 16 writers announce."""
@@ -41,6 +46,7 @@ def race(stores: Sequence[Store], bodies: Sequence[bytes]) -> list[str]:
         return list(pool.map(writer, range(len(bodies))))
 
 
+@of_real_stores
 def test_racing_writers_of_the_same_bytes_all_succeed(target):
     """On a store that overwrites, more than one may write the same bytes; none fails."""
     stores = [target.store() for _ in range(2)]
@@ -52,6 +58,7 @@ def test_racing_writers_of_the_same_bytes_all_succeed(target):
     assert [stores[0].get(KEY), stores[0].keys()] == [b"same", [KEY]]
 
 
+@of_real_stores
 def test_of_racing_writers_of_different_bytes_one_stands_and_all_are_kept(target):
     """Also on a store that ignores the condition: there, each write is announced first."""
     stores = [target.store() for _ in range(2)]
@@ -67,7 +74,7 @@ def test_of_racing_writers_of_different_bytes_one_stands_and_all_are_kept(target
     assert stores[0].keys("_hitl/claims/") == []
 
 
-@pytest.mark.parametrize("target", ["folder", "ceph", "rclone"], indirect=True)
+@of_real_stores
 def test_of_racing_processes_one_writes(target):
     store = target.store()
     bodies = [b"process %d" % number for number in range(3)]
