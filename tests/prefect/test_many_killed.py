@@ -95,16 +95,17 @@ def test_killed_ten_times_no_case_is_generated_twice_and_none_is_lost(prefect_se
 
 
 def killed(server, ai, folder, *, after):
-    """Kill -9 once the model was asked so many times more; returns the moment."""
+    """Kill -9 once the model was asked so many times more; returns from when to when that took."""
     before = len(ai.requests)
     process = started(server, ai, folder)
     try:
         wait_until(lambda: len(ai.requests) >= before + after or process.poll() is not None, "asked", timeout_s=60)
         time.sleep(random.random() * 0.05)
     finally:
+        begun = time.monotonic()
         process.kill()
         process.communicate()
-    return time.monotonic()
+    return begun, time.monotonic()
 
 
 def reviews(server):
@@ -127,4 +128,4 @@ def asked_again(ai):
 
 
 def was_under_way(arrived, kills):
-    return any(moment - LATE_S <= arrived <= moment for moment in kills)
+    return any(begun - LATE_S <= arrived <= gone for begun, gone in kills)
