@@ -1,7 +1,5 @@
 """One attempt at a case: a draft, its score and its route, each recorded once."""
 
-import asyncio
-
 from hitl_prefect.drafts import request_for
 from hitl_prefect.frozen import Frozen
 from hitl_prefect.generating import agenerate
@@ -38,22 +36,10 @@ async def make_attempt(journal: Journal, opened: Opened, earlier: Generation | N
     case, number = opened.case, earlier.attempt + 1 if earlier else 1
     request = request_for(case, guidance=guidance, earlier=earlier)
     scorer = await policy_scorer(case, request, opened.policy, opened.model, journal)
-    beside = asyncio.ensure_future(_nothing() if journal.read(f"judged-{number}", _Judged) else scorer.ahead(case))
-    try:
+    async with scorer.beside(None if journal.read(f"judged-{number}", _Judged) else case):
         generation = await _draft(opened, earlier, guidance)
         judged = await _judge(journal, opened, scorer, generation)
-    except asyncio.CancelledError:
-        await scorer.aclose()
-        raise
-    finally:
-        beside.cancel()
-        # Whatever has gone wrong: what is under way is paid for, and recorded when it comes.
-        await scorer.settle()
     return Attempt(generation=generation, score=judged.score, route=judged.route)
-
-
-async def _nothing() -> None:
-    """What is judged already asks nobody."""
 
 
 async def _draft(opened: Opened, earlier: Generation | None, guidance: str | None) -> Generation:

@@ -50,7 +50,9 @@ async def ascore(
     async with open_journal(case) as journal:
         request = request_for(case, guidance=generation.guidance, earlier=earlier)
         with within_budget(policy):
-            return await (await policy_scorer(case, request, policy, model, journal)).score(case, generation)
+            scorer = await policy_scorer(case, request, policy, model, journal)
+            async with scorer.beside(None):
+                return await scorer.score(case, generation)
 
 
 def score(

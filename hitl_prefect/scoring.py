@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from math import prod
 from statistics import fmean
 
@@ -60,8 +61,28 @@ class PolicyScorer:
         asked = (asker.ask(one.request, model=one.model, sample=one.sample) for one in wanted)
         await asyncio.gather(*asked, return_exceptions=True)
 
-    async def settle(self) -> None:
-        """Wait for what is still under way, so that no reply is lost that is paid for."""
+    @asynccontextmanager
+    async def beside(self, case: Case | None) -> AsyncIterator[None]:
+        """Ask ahead while the block drafts; no reply is lost that is paid for, however it ends.
+
+        What is still under way then is waited for. Only where the block is cancelled nobody wants it any more: it is
+        stopped, and not paid for.
+
+        Args:
+            case: What is asked about; `None` where it is scored already, and nothing is to be asked ahead.
+        """
+        ahead = asyncio.ensure_future(self.ahead(case)) if case else None
+        try:
+            yield
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+            await self._settle()
+
+    async def _settle(self) -> None:
         if self._asker is not None:
             await self._asker.settle()
 

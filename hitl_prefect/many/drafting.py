@@ -1,7 +1,5 @@
 """From a case to its draft, score and route; each is kept in the ledger in the moment when it is there."""
 
-import asyncio
-
 from hitl_prefect.alike import alike_key
 from hitl_prefect.asking import DirectAsker, ask_priced, decide_priced
 from hitl_prefect.calling import model_to_ask
@@ -35,12 +33,8 @@ async def draft_at(batch: Batch, kept: Kept) -> Kept:
     provider = await batch.provider(batch.wanted.model)
     asker = _Asker(batch, kept.case, second=second_model(batch.wanted.policy, provider.name))
     scorer = PolicyScorer(batch.wanted.policy, asker, gives_logprobs=provider.gives_logprobs)
-    beside = asyncio.ensure_future(scorer.ahead(kept.case))
-    try:
+    async with scorer.beside(kept.case):
         return await patiently(lambda: _make(batch, kept, scorer, asker), MODEL_S)
-    finally:
-        beside.cancel()
-        await scorer.settle()
 
 
 async def _make(batch: Batch, kept: Kept, scorer: PolicyScorer, asker: DirectAsker) -> Kept:

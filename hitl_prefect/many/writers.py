@@ -46,6 +46,8 @@ class Writers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Whoever waited for these was cancelled.
+        self._waiting.clear()
         self._threads.shutdown()
 
     async def put(self, kept: Kept) -> PutResult:

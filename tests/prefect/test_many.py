@@ -13,6 +13,7 @@ from hitl_prefect.errors import BudgetSpent, ConfigError, ProviderDenied, Provid
 from hitl_prefect.forgetting import Wish, forget
 from hitl_prefect.policy import Grouping, Policy
 from hitl_prefect.providers.scripted import Step, register
+from hitl_prefect.scorers import Agreement
 from hitl_prefect.stores.folder import FolderStore
 from tests.prefect.batch_desk import BAR, cases, counts, desk_of
 
@@ -204,15 +205,16 @@ def test_a_budget_of_money_holds_for_the_whole_batch(desk, tmp_path, monkeypatch
 
 @pytest.mark.timeout(60)
 async def test_a_batch_that_is_cancelled_ends_at_once(desk):
-    """Cases wait for a free lane then, and those that have one wait for a model that takes minutes."""
-    register(desk.task, [Step(text='{"answer": "yes", "confidence": 0.9}', delay_s=600)])
+    """Cases wait for a free lane then, and those that have one wait for models that take minutes."""
+    register(desk.task, 9 * [Step(text='{"answer": "yes", "confidence": 0.9}', delay_s=600)])
+    asking = BAR.model_copy(update={"scorers": (Agreement(samples=2),)})
     source = desk.file(cases(3))
 
     @flow
     async def cancelled():
         async with asyncio.timeout(2):
             await aresolve_cases(
-                source, task=desk.task, model=f"scripted:{desk.task}", store=desk.store.url, policy=BAR, in_flight=1
+                source, task=desk.task, model=f"scripted:{desk.task}", store=desk.store.url, policy=asking, in_flight=1
             )
 
     home = {PREFECT_HOME: desk.folder / "home"}

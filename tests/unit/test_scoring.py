@@ -4,12 +4,12 @@ import re
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from hitl_prefect.errors import BudgetSpent, ConfigError
+from hitl_prefect.errors import BudgetSpent, ConfigError, ProviderUnavailable
 from hitl_prefect.hedging import hedges, hedging_confidence
 from hitl_prefect.models import LogprobSummary, Part
 from hitl_prefect.policy import Policy
 from hitl_prefect.protocols import Scorer
-from hitl_prefect.providers.scripted import ScriptedProvider
+from hitl_prefect.providers.scripted import ScriptedProvider, Step
 from hitl_prefect.scorer_checks import check_agreement, check_scorers, models_asked
 from hitl_prefect.scorers import ONLY_WHERE_NAMED, READING, Agreement, Decisions, Judge, PTrue, SemanticEntropy
 from hitl_prefect.scoring import PolicyScorer
@@ -249,25 +249,42 @@ async def test_a_scorer_that_may_spend_nothing_more_stops_the_run():
 async def test_a_scorer_that_asks_nobody_is_begun_and_ended_like_any_other():
     """A flow need not know which scorers its policy names."""
     scorer, case = PolicyScorer(Policy(scorers=("stated",))), a_case(answer=dict[str, float])
-    await scorer.ahead(case)
-    found = await scorer.score(case, a_generation(stated_confidence=0.6))
-    await scorer.settle()
-    await scorer.aclose()
+    async with scorer.beside(case):
+        found = await scorer.score(case, a_generation(stated_confidence=0.6))
 
     assert (found.combined, found.confidence) == ("stated", 0.6)
 
 
 async def test_what_is_asked_ahead_is_waited_for_and_not_paid_for_twice():
-    """Whoever settles a scorer loses no reply, though nobody waited for it any more."""
+    """No reply is lost, though nobody waited for it any more when the draft failed."""
     case = a_case(prompt="Capital of France?", answer=str)
     table = at_table({"openai:other": ['{"answer": "Paris", "confidence": 0.9}']}, case=case)
     scorer = PolicyScorer(Policy(scorers=(Agreement(model="openai:other"),)), table)
-    begun = asyncio.create_task(scorer.ahead(case))
-    for _ in range(3):
-        await asyncio.sleep(0)
-    begun.cancel()
-    await scorer.settle()
+
+    async def without_a_draft():
+        async with scorer.beside(case):
+            for _ in range(3):
+                await asyncio.sleep(0)
+            raise ProviderUnavailable("no draft")
+
+    with pytest.raises(ProviderUnavailable):
+        await without_a_draft()
     asked = len(table.providers["openai:other"].requests)
     found = await scorer.score(case, a_generation(answer="Paris", text=""))
 
     assert (found.confidence, asked, len(table.providers["openai:other"].requests)) == (1.0, 1, 1)
+
+
+@pytest.mark.timeout(10)
+async def test_who_is_cancelled_waits_for_no_scorer():
+    """Nobody wants the reply any more; it might take minutes."""
+    case = a_case(prompt="Capital of France?", answer=str)
+    slow = ScriptedProvider([Step(text='{"answer": "Paris", "confidence": 0.9}', delay_s=600)], model="other")
+    scorer = PolicyScorer(
+        Policy(scorers=(Agreement(model="openai:other"),)), at_table({"openai:other": slow}, case=case)
+    )
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1), scorer.beside(case):
+            await asyncio.sleep(600)
+
+    assert len(slow.requests) == 1
