@@ -12,7 +12,7 @@ from hitl_prefect.protocols import OnText
 from hitl_prefect.providers._events import Events, json_object
 from hitl_prefect.providers._wire import CutOff, ErrorInReply
 
-__all__ = ["Answered", "Assembly", "Operation", "exchange", "exchange_either", "read_as"]
+__all__ = ["Answered", "Assembly", "Operation", "Streamable", "exchange", "exchange_either", "read_as"]
 
 Body = TypeVar("Body", bound=BaseModel)
 Whole = TypeVar("Whole", covariant=True)
@@ -71,11 +71,19 @@ class Operation(Generic[Body]):
 
     path: str
     kind: type[Body]
+    id_header: str
+    """The header of a reply that names the request; a gateway in between may set others."""
+
+
+@dataclass(frozen=True)
+class Streamable(Operation[Body]):
+    """One whose reply may come as a stream."""
+
     start: Callable[[], Assembly[Body]]
     """Begins to put a streamed body together."""
 
 
-async def exchange(client: Any, path: str, asked: Mapping[str, Any], kind: type[Body]) -> Answered[Body]:
+async def exchange(client: Any, operation: Operation[Body], asked: Mapping[str, Any]) -> Answered[Body]:
     """Send `asked` through the client of either SDK and wait for the whole reply.
 
     `post`, not `create`, which rewrites each argument by its type: a fifth of a call's time. And the body as it is, not
@@ -85,15 +93,15 @@ async def exchange(client: Any, path: str, asked: Mapping[str, Any], kind: type[
         CutOff: If the body is not whole.
         ErrorInReply: If it is an error in spite of its status.
     """
-    response: httpx2.Response = await client.post(path, body=asked, cast_to=httpx2.Response)
+    response: httpx2.Response = await client.post(operation.path, body=asked, cast_to=httpx2.Response)
     data = json_object(response.content)
     if data.get("error"):
         raise ErrorInReply(data)
-    return Answered(read_as(kind, data), _request_id(response))
+    return Answered(read_as(operation.kind, data), response.headers.get(operation.id_header))
 
 
 async def exchange_streamed(
-    client: Any, operation: Operation[Body], asked: Mapping[str, Any], on_text: OnText
+    client: Any, operation: Streamable[Body], asked: Mapping[str, Any], on_text: OnText
 ) -> Answered[Body]:
     """The same with a stream; its text is shown as it arrives.
 
@@ -116,16 +124,11 @@ async def exchange_streamed(
                     on_text(assembly.text)
         for event in events.feed(b"\n\n"):  # the last one, where no empty line came after it
             assembly.add(event)
-        return Answered(assembly.whole(), _request_id(response))
-
-
-def _request_id(response: httpx2.Response) -> str | None:
-    """As OpenAI names it, or as Anthropic does."""
-    return response.headers.get("x-request-id") or response.headers.get("request-id")
+        return Answered(assembly.whole(), response.headers.get(operation.id_header))
 
 
 async def exchange_either(
-    client: Any, operation: Operation[Body], asked: Mapping[str, Any], on_text: OnText | None
+    client: Any, operation: Streamable[Body], asked: Mapping[str, Any], on_text: OnText | None
 ) -> Answered[Body]:
     """Streamed where somebody wants to see the text, whole where nobody does.
 
@@ -134,5 +137,5 @@ async def exchange_either(
         ErrorInReply: If there is an error in it.
     """
     if on_text is None:
-        return await exchange(client, operation.path, asked, operation.kind)
+        return await exchange(client, operation, asked)
     return await exchange_streamed(client, operation, asked, on_text)

@@ -10,12 +10,12 @@ from hitl_prefect.protocols import OnText, Reply, Request
 from hitl_prefect.providers._claude import MessageAssembly, MessageBody, asked_of_messages, message_reply
 from hitl_prefect.providers._clients import client_of, sending
 from hitl_prefect.providers._endpoint import Endpoint, endpoint
-from hitl_prefect.providers._exchange import Operation, exchange_either
+from hitl_prefect.providers._exchange import Streamable, exchange_either
 from hitl_prefect.providers._wire import Call, translated
 
 __all__ = ["AnthropicProvider"]
 
-_MESSAGES = Operation("/v1/messages", MessageBody, MessageAssembly)
+_MESSAGES = Streamable("/v1/messages", MessageBody, "request-id", MessageAssembly)
 
 
 class AnthropicProvider:

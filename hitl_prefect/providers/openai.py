@@ -13,7 +13,7 @@ from hitl_prefect.providers._chat import ChatAssembly, ChatBody, asked_of_chat, 
 from hitl_prefect.providers._clients import client_of, sending
 from hitl_prefect.providers._decisions import DecisionBody, asked_of_decisions, decided
 from hitl_prefect.providers._endpoint import Endpoint, endpoint
-from hitl_prefect.providers._exchange import Operation, exchange, exchange_either
+from hitl_prefect.providers._exchange import Operation, Streamable, exchange, exchange_either
 from hitl_prefect.providers._memory import known, remember
 from hitl_prefect.providers._responses import ResponsesAssembly, ResponsesBody, asked_of_responses, responses_reply
 from hitl_prefect.providers._wire import Call, translated
@@ -21,8 +21,9 @@ from hitl_prefect.providers._wire import Call, translated
 __all__ = ["OpenAIProvider"]
 
 _OPENAI = "https://api.openai.com/v1"
-_CHAT = Operation("/chat/completions", ChatBody, ChatAssembly)
-_RESPONSES = Operation("/responses", ResponsesBody, ResponsesAssembly)
+_CHAT = Streamable("/chat/completions", ChatBody, "x-request-id", ChatAssembly)
+_RESPONSES = Streamable("/responses", ResponsesBody, "x-request-id", ResponsesAssembly)
+_DECISIONS = Operation("/decisions", DecisionBody, "x-request-id")
 _NO_LOGPROBS = "no-logprobs"
 _OTHER_API = "other-api"
 _FACTS = (_NO_LOGPROBS, _OTHER_API)
@@ -106,7 +107,7 @@ class OpenAIProvider:
         asked = asked_of_decisions(self.model, messages, questions)
         with translated(Call(self.model, self._endpoint, messages), openai):
             async with asyncio.timeout(self._endpoint.timeout_s), client_of(self._endpoint, _client) as client:
-                return decided(await exchange(client, "/decisions", asked, DecisionBody), self.model, questions)
+                return decided(await exchange(client, _DECISIONS, asked), self.model, questions)
 
     async def _ask(self, client: openai.AsyncOpenAI, request: Request, on_text: OnText | None) -> Reply:
         about = (str(client.base_url), self.model)
