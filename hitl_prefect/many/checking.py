@@ -12,9 +12,19 @@ from hitl_prefect.many.batch import Wanted
 from hitl_prefect.opening import check_asking, make_case
 from hitl_prefect.spending import check_prices
 
-__all__ = ["check"]
+__all__ = ["check", "check_place"]
 
 _NAME = re.compile(r"[a-z0-9-]{1,64}")
+
+
+def check_place() -> None:
+    """Refuse to begin where there is no flow run; the server is not asked.
+
+    Raises:
+        ConfigError: If so.
+    """
+    if flow_run.id is None:
+        raise ConfigError("resolve_cases needs a flow run: call it in the body of a function with @flow")
 
 
 async def check(wanted: Wanted, batch: str | None) -> None:
@@ -23,8 +33,6 @@ async def check(wanted: Wanted, batch: str | None) -> None:
     Raises:
         ConfigError: If something that a case will need is missing or cannot be honoured.
     """
-    if flow_run.id is None:
-        raise ConfigError("resolve_cases needs a flow run: call it in the body of a function with @flow")
     if batch is not None and not _NAME.fullmatch(batch):
         raise ConfigError(f"batch={batch!r} is no name: 1 to 64 lower-case letters, digits and dashes")
     policy, any_case = wanted.policy, make_case("any", task=wanted.task, case_id="any", answer=wanted.answer)
