@@ -13,6 +13,8 @@ from hitl_prefect.stores.once import CreateResult, check_key, check_own, check_p
 
 __all__ = ["FolderStore"]
 
+_OPEN_AT_ONCE = 16
+"""Files that wait for the disk together: macOS allows a process 256, of which this is only one use."""
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _NOT_A_FOLDER = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG}
 
@@ -154,23 +156,30 @@ class FolderStore:
 def _synced_temporaries(files: Sequence[tuple[Path, bytes]]) -> Iterator[list[Path]]:
     """A hidden file in each folder with its bytes, gone afterwards; what happened in between is on the disk.
 
-    All are written before the first is waited for: the disk then takes them together.
+    Several are written before the first is waited for: the disk then takes them together.
     """
     temporaries = [folder / f".{uuid.uuid4().hex}.tmp" for folder, _ in files]
     try:
-        with contextlib.ExitStack() as still_open:
-            written = [still_open.enter_context(temporary.open("xb")) for temporary in temporaries]
-            for file, (_, body) in zip(written, files, strict=True):
-                file.write(body)
-                file.flush()
-            for file in written:
-                os.fsync(file.fileno())
+        bodies = [body for _, body in files]
+        for first in range(0, len(files), _OPEN_AT_ONCE):
+            some = slice(first, first + _OPEN_AT_ONCE)
+            _write_synced(temporaries[some], bodies[some])
         yield temporaries
     finally:
         for temporary in temporaries:
             temporary.unlink(missing_ok=True)
         for folder in {folder for folder, _ in files}:
             _sync(folder)
+
+
+def _write_synced(paths: Sequence[Path], bodies: Sequence[bytes]) -> None:
+    with contextlib.ExitStack() as still_open:
+        written = [still_open.enter_context(path.open("xb")) for path in paths]
+        for file, body in zip(written, bodies, strict=True):
+            file.write(body)
+            file.flush()
+        for file in written:
+            os.fsync(file.fileno())
 
 
 def _link(temporary: Path, path: Path) -> CreateResult:
