@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LIMIT", "MOST", "HitlWorker", "check_type"]
 
-LIMIT = 32
-"""Reviews at a time, unless told otherwise: with fewer the server takes longer for each, and more only wait for it."""
+LIMIT = 64
+"""Reviews at a time, unless told otherwise: each mostly waits, and with fewer the server waits too."""
 _ROUNDS = 2
 """How many times its limit a worker lists with one request."""
 MOST = 200
