@@ -12,10 +12,12 @@ from pathlib import Path
 from benchmarks.programs import Program
 from tests.servers.machine import free_port
 
-__all__ = ["INSTALL", "postgresql", "redis"]
+__all__ = ["INSTALL", "POOLED", "postgresql", "redis"]
 
 INSTALL = "apt-get install -y --no-install-recommends postgresql redis-server"
 
+POOLED = {"PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "20"}
+"""What docs/scaling.md tells to set for a Prefect server on PostgreSQL."""
 _PATIENCE_S = 60.0
 _CONNECTIONS = 300
 """More than two API servers and the services take by Prefect's defaults: the limit is not what is measured."""

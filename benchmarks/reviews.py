@@ -9,8 +9,9 @@ python -m benchmarks.reviews bulk             # 1,000 drafts to 1,000 open revie
 python -m benchmarks.reviews waiting          # the worker's memory and processes, with 10 and with 10,000 waiting
 ```
 
-`--plain 0` leaves the plain side out. Both sides use the same server in the same run, with Prefect's defaults; `drain`
-and `bulk` have it on PostgreSQL, since on SQLite it may stand still for a minute (docs/scaling.md).
+`--plain 0` leaves the plain side out. Both sides use the same server in the same run, set up as docs/scaling.md tells, and
+with Prefect's defaults for all else; `drain` and `bulk` have it on PostgreSQL, since on SQLite it may stand still for a
+minute.
 """
 
 import random
@@ -21,7 +22,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from contextlib import nullcontext
 
-from benchmarks.databases import postgresql
+from benchmarks.databases import POOLED, postgresql
 from benchmarks.goals import Measured, finished, part_of, say
 from benchmarks.ground import Ground, ground
 from benchmarks.made_reviews import open_made
@@ -164,7 +165,7 @@ def _measured(part: str, asked: Namespace) -> list[Measured]:
     own.count, own.plain = asked.count or count, plain if asked.plain is None else asked.plain
     elsewhere = (asked.database or database) == "postgresql"
     with postgresql() if elsewhere else nullcontext() as url:
-        settings = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url} if url else {}
+        settings = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url, **POOLED} if url else {}
         with ground(**settings) as on:
             return measure(on, own)
 
