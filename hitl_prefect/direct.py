@@ -75,12 +75,13 @@ def _ready(model: str | Provider, policy: Policy) -> Provider:
 
 async def _draft_and_score(case: Case, provider: Provider, policy: Policy, on_text: OnText | None = None) -> Drafted:
     scorer = _scorer(case, provider, policy)
-    beside = asyncio.ensure_future(scorer.ahead(case))
+    ahead = asyncio.ensure_future(scorer.ahead(case))
     try:
         generation = await ask(provider, case, on_text=on_text)
         return Drafted(generation=generation, score=await scorer.score(case, generation))
     finally:
-        beside.cancel()
+        ahead.cancel()
+        # Not waited for, as in a flow: nothing is recorded here, so what nobody waits for is lost anyway.
         await scorer.aclose()
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from math import prod
 from statistics import fmean
 
+from hitl_prefect.abreast import abreast
 from hitl_prefect.answers import answer_type
 from hitl_prefect.combining import Combination
 from hitl_prefect.errors import BudgetSpent, ConfigError, HitlError
@@ -63,10 +64,10 @@ class PolicyScorer:
 
     @asynccontextmanager
     async def beside(self, case: Case | None) -> AsyncIterator[None]:
-        """Ask ahead while the block drafts; no reply is lost that is paid for, however it ends.
+        """Ask ahead while the block drafts.
 
-        What is still under way then is waited for. Only where the block is cancelled nobody wants it any more: it is
-        stopped, and not paid for.
+        What is still under way when it ends, or fails, is waited for: it is paid for, and an asker may record it. Where
+        the block is cancelled nobody wants it any more, and it is cut off.
 
         Args:
             case: What is asked about; `None` where it is scored already, and nothing is to be asked ahead.
@@ -104,8 +105,8 @@ class PolicyScorer:
         counted = self._policy.scorers if fitted else self._policy.scorers or self._defaults(case, read)
         asking = [one for one in counted if isinstance(one, Asking)]
         asker = BilledOnce(self._asker) if self._asker else None
-        looks = (_look(one, Sitting(case, generation, asker) if asker else None) for one in asking)
-        parts = [*read, *await asyncio.gather(*looks)]
+        looks = [_look(one, Sitting(case, generation, asker) if asker else None) for one in asking]
+        parts = [*read, *await abreast(looks)]
         if fitted:
             told = {name_of(one): self._with_second(one) for one in counted}
             return _as_fitted(fitted.part(case, generation, parts), parts, combination=fitted, told=told)

@@ -14,8 +14,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State as RunState
 from prefect.client.schemas.objects import TaskRun
 
+from hitl_prefect.abreast import abreast
 from hitl_prefect.errors import BudgetSpent, HitlError
-from hitl_prefect.many.at_once import at_once
 from hitl_prefect.many.batch import Batch
 from hitl_prefect.many.choosing import choose, waits_for_the_end
 from hitl_prefect.many.drafting import draft_at
@@ -65,7 +65,7 @@ async def resolve_chunks(batch: Batch) -> None:
         waiting = batch.ledger.chunks(batch.wanted.chunk)
         # One drafts, one more so that no lane is idle at its end, and one whose outcomes are still being stored.
         lanes = 2 + math.ceil(batch.wanted.in_flight / batch.wanted.chunk)
-        await at_once(_one_after_the_other(batch, waiting) for _ in range(lanes))
+        await abreast([_one_after_the_other(batch, waiting) for _ in range(lanes)])
         if batch.lanes.stopped:
             get_run_logger().error("stopped, and no further case was begun: %s", batch.lanes.why)
             raise batch.lanes.stopped

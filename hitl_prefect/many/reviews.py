@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from hitl_prefect.abreast import abreast
 from hitl_prefect.concluding import conclude_unasked
 from hitl_prefect.detached import Detached, Member, aopen_reviews
-from hitl_prefect.many.at_once import at_once
 from hitl_prefect.many.batch import Batch
 from hitl_prefect.many.ledger import Kept
 from hitl_prefect.many.storing import store_kept
@@ -95,7 +95,7 @@ async def conclude_rest(batch: Batch) -> None:
     last = 0
     while found := batch.ledger.execute(query, last, _FORMS):
         last = found[-1][0]
-        await at_once(_conclude(batch, batch.ledger.read(place)) for (place,) in found)
+        await abreast([_conclude(batch, batch.ledger.read(place)) for (place,) in found])
 
 
 async def _conclude(batch: Batch, kept: Kept) -> None:

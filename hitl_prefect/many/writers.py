@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 from hitl_prefect.many.ledger import Kept
 from hitl_prefect.outcomes import Outcome
-from hitl_prefect.protocols import PutResult, Store
+from hitl_prefect.protocols import PutResult, PutsTogether, Store
 from hitl_prefect.storing import put_outcomes
 
 __all__ = ["Writers"]
@@ -71,13 +71,19 @@ class Writers:
 
     async def _write_all(self) -> None:
         while self._waiting:
-            share = -(-len(self._waiting) // self.store.writers)
-            some = [self._waiting.popleft() for _ in range(min(share, _AT_MOST))]
+            some = [self._waiting.popleft() for _ in range(self._share)]
             came = await asyncio.get_running_loop().run_in_executor(
                 self._threads, self._put, [one.kept for one in some]
             )
             for one, result in zip(some, came, strict=True):
                 _tell(one.done, result)
+
+    @property
+    def _share(self) -> int:
+        """How many one writer takes: a single one where the store gains nothing by several, so that it soon ends."""
+        if not isinstance(self.store, PutsTogether):
+            return 1
+        return min(-(-len(self._waiting) // self.store.writers), _AT_MOST)
 
     def _put(self, some: Sequence[Kept]) -> list[PutResult | Exception]:
         try:

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["LIMIT", "MOST", "HitlWorker", "check_type"]
 
 LIMIT = 64
-"""Reviews at a time, unless told otherwise: each mostly waits, and with fewer the server waits too."""
-_ROUNDS = 2
-"""How many times its limit a worker lists with one request."""
+"""Reviews at a time, unless told otherwise: each waits up to half a second for a look that they share, and with fewer
+the server has too little to do meanwhile."""
 MOST = 200
 """Reviews at a time, whatever one is told: as many runs as Prefect lists at once."""
 _SILENT = 2
@@ -118,7 +117,7 @@ class HitlWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             pool=self._work_pool_name,
             queues=queues,
             ahead_s=self._prefetch_seconds,
-            at_once=min(_ROUNDS * limit, MOST),
+            page=limit,
         )
         self._serving = Serving(
             self.client,

@@ -288,3 +288,23 @@ async def test_who_is_cancelled_waits_for_no_scorer():
             await asyncio.sleep(600)
 
     assert len(slow.requests) == 1
+
+
+async def test_a_scorer_that_stands_beside_a_failure_asks_nothing_further():
+    """What it has asked already is waited for; its next question would be paid for, and heard by nobody."""
+    case = a_case(prompt="Capital of France?", answer=str)
+    broken = ScriptedProvider([RuntimeError("no server")], model="broken")
+    samples = ScriptedProvider(3 * [Step(text='{"answer": "Paris", "confidence": 0.9}', delay_s=0.05)], model="other")
+    table = at_table({"openai:broken": broken, "openai:other": samples}, case=case)
+    grouping = SemanticEntropy(model="openai:other", samples=2, equivalence="model", grouped_by="openai:other")
+    scorer = PolicyScorer(Policy(scorers=(grouping, Agreement(model="openai:broken"))), table)
+
+    async def scoring():
+        async with scorer.beside(None):
+            await scorer.score(case, a_generation(answer="Rome", text=""))
+
+    with pytest.raises(RuntimeError, match="no server"):
+        await scoring()
+    await asyncio.sleep(0.1)
+
+    assert len(samples.requests) == 2
