@@ -20,7 +20,7 @@ POOLED = {"PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "20"}
 """What docs/scaling.md tells to set for a Prefect server on PostgreSQL."""
 _PATIENCE_S = 60.0
 _CONNECTIONS = 300
-"""More than two API servers and the services take by Prefect's defaults: the limit is not what is measured."""
+"""More than two API servers and the services take: the limit is not what is measured."""
 
 
 @contextmanager

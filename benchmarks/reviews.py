@@ -9,9 +9,9 @@ python -m benchmarks.reviews bulk             # 1,000 drafts to 1,000 open revie
 python -m benchmarks.reviews waiting          # the worker's memory and processes, with 10 and with 10,000 waiting
 ```
 
-`--plain 0` leaves the plain side out. Both sides use the same server in the same run, set up as docs/scaling.md tells, and
-with Prefect's defaults for all else; `drain` and `bulk` have it on PostgreSQL, since on SQLite it may stand still for a
-minute.
+`--plain 0` leaves the plain side out. Both sides use the same server in the same run, set up as docs/scaling.md tells,
+and with Prefect's defaults for all else; `drain` and `bulk` have it on PostgreSQL, since on SQLite it may stand still
+for a minute.
 """
 
 import random
