@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import time
 from typing import ClassVar
 
 import pytest
@@ -16,6 +17,24 @@ def kept(name, **changes):
     case = a_case(id=name)
     outcome = an_outcome(case=CaseRecord.of(case), **changes)
     return Kept(place=1, number=1, case=case, draft=None, attempt=None, outcome=outcome, stored=outcome.stored)
+
+
+class OneByOne:
+    """A slow store that gains nothing by several objects."""
+
+    writers = 2
+
+    def __init__(self, store):
+        self.store = store
+
+    def put_once(self, key, body):
+        time.sleep(0.3)
+        return self.store.put_once(key, body)
+
+    def __getattr__(self, name):
+        if name == "put_all":
+            raise AttributeError(name)
+        return getattr(self.store, name)
 
 
 async def all_put(store, *several):
@@ -78,3 +97,16 @@ async def test_no_more_threads_write_than_the_store_gains_by(tmp_path, writers, 
     await all_put(Watched(tmp_path), *(kept(f"c{number}") for number in range(40)))
 
     assert len(Watched.threads) == most
+
+
+async def test_who_is_cancelled_waits_for_one_outcome_of_each_thread(tmp_path):
+    """At a store that takes one object at a time, and may be slow."""
+    store = OneByOne(FolderStore(tmp_path))
+    with Writers(store) as writers:
+        under_way = asyncio.gather(*(writers.put(kept(f"c{number}")) for number in range(20)))
+        await asyncio.sleep(0.1)
+        under_way.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await under_way
+
+    assert len(store.keys("outcomes/")) == 2
