@@ -13,7 +13,8 @@ async def abreast(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """Do all of it side by side. Where one fails, or the wait is cancelled, the others are stopped, and have ended.
 
     What `asyncio.gather` leaves behind then would go on with what its caller has closed. An `asyncio.TaskGroup` would
-    wrap the failure, and Prefect looks for its own kind.
+    wrap the failure, and Prefect looks for its own kind. Each is stopped once: a second time would interrupt what it
+    closes.
 
     Returns:
         What came of each, in the same order.
@@ -23,10 +24,13 @@ async def abreast(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """
     tasks = [asyncio.ensure_future(one) for one in work]
     try:
-        return await asyncio.gather(*tasks)
+        if tasks:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks:
+            if task.done():
+                task.result()
+        return [task.result() for task in tasks]
     finally:
         for task in tasks:
-            # Once: a second time would interrupt what it closes.
-            if not task.cancelling():
-                task.cancel()
+            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -57,11 +57,11 @@ def test_an_answered_review_is_completed_with_its_log_and_its_outcome(resident: 
 
 
 def test_a_worker_with_many_slots_lists_no_more_than_prefect_gives_at_once(resident: Resident):
-    """Which is 200; twice the limit is listed ahead."""
+    """Which is 200."""
     (run_id,) = opened(resident, a_review(resident.store))
     approve(resident, [run_id])
 
-    with HitlWorkerProcess(resident.environment, resident.folder, "--limit", "150"):
+    with HitlWorkerProcess(resident.environment, resident.folder, "--limit", "200"):
         resident.wait(run_id, "Completed")
 
 

@@ -1,6 +1,7 @@
 """Several things side by side, none of which goes on once nobody waits for it."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -50,3 +51,28 @@ async def test_who_is_cancelled_leaves_nothing_behind_and_lets_each_close_what_i
             await abreast([work.does("one", 600), work.does("two", 600, closing=0.1)])
 
     assert work.ended == ["one was stopped", "two was stopped"]
+
+
+async def test_one_whose_own_time_is_up_is_stopped_too():
+    """It is being cancelled then, but goes on once it has noticed."""
+    work = Work()
+
+    async def goes_on() -> str:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await work.does("first question", 600, closing=0.2)
+        return await work.does("second question", 600)
+
+    async def fails_meanwhile() -> str:
+        await asyncio.sleep(0.1)
+        return await work.fails()
+
+    with pytest.raises(ValueError, match="no"):
+        async with asyncio.timeout(5):
+            await abreast([goes_on(), fails_meanwhile()])
+
+    assert "second question" not in work.ended
+
+
+async def test_nothing_to_do_is_done():
+    assert await abreast([]) == []

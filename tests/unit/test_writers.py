@@ -1,6 +1,5 @@
 import asyncio
 import threading
-import time
 from typing import ClassVar
 
 import pytest
@@ -20,15 +19,17 @@ def kept(name, **changes):
 
 
 class OneByOne:
-    """A slow store that gains nothing by several objects."""
+    """A store that gains nothing by several objects, and takes none before it is let go on."""
 
     writers = 2
 
     def __init__(self, store):
         self.store = store
+        self.begun, self.goes_on = threading.Semaphore(0), threading.Event()
 
     def put_once(self, key, body):
-        time.sleep(0.3)
+        self.begun.release()
+        assert self.goes_on.wait(10)
         return self.store.put_once(key, body)
 
     def __getattr__(self, name):
@@ -104,8 +105,10 @@ async def test_who_is_cancelled_waits_for_one_outcome_of_each_thread(tmp_path):
     store = OneByOne(FolderStore(tmp_path))
     with Writers(store) as writers:
         under_way = asyncio.gather(*(writers.put(kept(f"c{number}")) for number in range(20)))
-        await asyncio.sleep(0.1)
+        for _ in range(store.writers):
+            await asyncio.to_thread(store.begun.acquire)
         under_way.cancel()
+        store.goes_on.set()
     with pytest.raises(asyncio.CancelledError):
         await under_way
 
