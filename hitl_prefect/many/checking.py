@@ -12,12 +12,12 @@ from hitl_prefect.many.batch import Wanted
 from hitl_prefect.opening import check_asking, make_case
 from hitl_prefect.spending import check_prices
 
-__all__ = ["check", "check_place"]
+__all__ = ["check", "check_flow_run"]
 
 _NAME = re.compile(r"[a-z0-9-]{1,64}")
 
 
-def check_place() -> None:
+def check_flow_run() -> None:
     """Refuse to begin where there is no flow run; the server is not asked.
 
     Raises:

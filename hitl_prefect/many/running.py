@@ -20,7 +20,7 @@ from hitl_prefect.detached.batch_rows import abegin_batch
 from hitl_prefect.detached.deployment import POOL
 from hitl_prefect.many.asked import pass_over_asked
 from hitl_prefect.many.batch import Batch, Wanted
-from hitl_prefect.many.checking import check, check_place
+from hitl_prefect.many.checking import check, check_flow_run
 from hitl_prefect.many.chunks import resolve_chunks
 from hitl_prefect.many.dry import foretell
 from hitl_prefect.many.ending import end, summary_of
@@ -84,7 +84,7 @@ async def aresolve_cases(
         StoreError: If an outcome could not be stored, after retries.
         ReviewError: If a review could not be opened, after retries.
     """
-    check_place()
+    check_flow_run()
     # One client for all tasks: in a flow that is not async each would make its own, which takes 60 ms.
     async with AsyncClientContext.get_or_create() as connected:
         wanted = Wanted(task, model, store, answer, await policy_of(policy), chunk, in_flight, work_pool)
