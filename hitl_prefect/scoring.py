@@ -81,11 +81,8 @@ class PolicyScorer:
         finally:
             if ahead is not None:
                 ahead.cancel()
-            await self._settle()
-
-    async def _settle(self) -> None:
-        if self._asker is not None:
-            await self._asker.settle()
+            if self._asker is not None:
+                await self._asker.settle()
 
     async def aclose(self) -> None:
         """Stop asking; what nobody waits for any more is not paid for."""

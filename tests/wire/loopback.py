@@ -199,7 +199,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _head(self, said: Said, kind: dict[str, str]) -> None:
         self.send_response(said.status)
         # Each provider names the request in a header of its own; a gateway may set the other one.
-        name, other = ("request-id", "x-request-id")[:: 1 if "messages" in self.path else -1]
+        is_claude = "messages" in self.path
+        name, other = ("request-id", "x-request-id") if is_claude else ("x-request-id", "request-id")
         standard = {name: "req_loopback", other: "req_of_a_gateway", "connection": "keep-alive"}
         for name, value in {**kind, **standard, **said.headers}.items():
             self.send_header(name, value)
