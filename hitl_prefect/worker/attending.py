@@ -30,8 +30,6 @@ class RunSource(Frozen):
     """Work queues of the pool; none: all of them."""
     ahead_s: float = 10.0
     """Also what becomes due so soon: the clocks of two machines differ."""
-    page: int
-    """How many are listed with one request. Those that only wait for a slot are still any worker's to claim."""
 
 
 class Attending:
@@ -88,7 +86,7 @@ class Attending:
                     return
                 self._listed.extend(await self._list())
                 # A full list may not be all.
-                self._is_due = len(self._listed) == self._source.page
+                self._is_due = len(self._listed) == self._slots.limit
             while self._listed and self._slots.free:
                 self._start(self._listed.popleft())
 
@@ -96,7 +94,8 @@ class Attending:
         wanted = {
             "work_queue_names": list(self._source.queues) or None,
             "scheduled_before": str(datetime.now(UTC) + timedelta(seconds=self._source.ahead_s)),
-            "limit": self._source.page,
+            # No more: those that would only wait for a slot are any other worker's to claim.
+            "limit": self._slots.limit,
         }
         answer = await self._client.request(
             "POST", "/work_pools/{name}/get_scheduled_flow_runs", path_params={"name": self._source.pool}, json=wanted

@@ -117,7 +117,6 @@ class HitlWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             pool=self._work_pool_name,
             queues=queues,
             ahead_s=self._prefetch_seconds,
-            page=limit,
         )
         self._serving = Serving(
             self.client,

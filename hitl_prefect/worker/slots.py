@@ -17,13 +17,15 @@ class Slots:
     """
 
     def __init__(self, limit: int, freed: Callable[[], None]) -> None:
-        self._limit, self._freed = limit, freed
+        self.limit = limit
+        """How many at most."""
+        self._freed = freed
         self._taken: dict[UUID, asyncio.Task[None]] = {}
 
     @property
     def free(self) -> int:
         """How many more there may be."""
-        return self._limit - len(self._taken)
+        return self.limit - len(self._taken)
 
     @property
     def run_ids(self) -> frozenset[UUID]:
